@@ -1,0 +1,1 @@
+"""DWH Helper: product analytics into your own warehouse, strict and exact."""

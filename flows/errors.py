@@ -1,0 +1,157 @@
+"""The error family. Each class answers one question: what may the caller do?
+
+DwhHelperError
+├── BadRequest          fix the arguments and call again
+├── MissingSetting      set the variables that it names
+├── VendorError         something at a vendor; carries vendor, window, status
+│   ├── Forbidden       stop: key pair, region or permission is wrong
+│   ├── WindowTooLarge  use the vendor's own S3 export: one hour is more than the API gives
+│   └── VendorFailed    try again later: the vendor kept failing within the bounds of the retries
+├── ArchiveFailed       an object in S3 is not what was written, or could not be written; run again
+├── WarehouseBusy       wait: another build holds the warehouse
+├── BuildFailed         dbt failed for another reason than data: SQL, connection, project
+├── SourcesFailed       the other sources went through; look at the named ones
+└── Interrupted         data stops the way: fix the file or the mapping, or withdraw the load
+"""
+
+from collections.abc import Mapping
+
+
+class DwhHelperError(Exception):
+    """Root of all errors that this project raises on purpose."""
+
+
+class BadRequest(DwhHelperError):
+    """The arguments make no sense; nothing was asked, read or written."""
+
+
+class MissingSetting(DwhHelperError):
+    """Settings are missing or malformed; the message names each variable and the cure."""
+
+
+class VendorError(DwhHelperError):
+    """A vendor's API did not give the data.
+
+    vendor: such as "amplitude"; window: the span that was asked, as text; status: HTTP status or None.
+    """
+
+    def __init__(
+        self, message: str, *, vendor: str, window: str | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.vendor = vendor
+        self.window = window
+        self.status = status
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (
+            type(self),
+            self.message,
+            {"vendor": self.vendor, "window": self.window, "status": self.status},
+        )
+
+
+class Forbidden(VendorError):
+    """The vendor refuses the key pair: wrong pair, wrong region or no permission. Never retried."""
+
+
+class WindowTooLarge(VendorError):
+    """One hour is still too large or too slow: only the vendor's own S3 export can give it."""
+
+
+class VendorFailed(VendorError):
+    """The vendor kept failing until tries or time ran out. Running again later is safe."""
+
+
+class ArchiveFailed(DwhHelperError):
+    """What stands in S3 is not what was written, or could not be written. Running again is safe."""
+
+    def __init__(self, message: str, *, file_key: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.file_key = file_key
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.message, {"file_key": self.file_key})
+
+
+class WarehouseBusy(DwhHelperError):
+    """Another build holds the warehouse; try again when it is done."""
+
+
+class BuildFailed(DwhHelperError):
+    """dbt failed, and not because of data: SQL, connection or project. nodes: unique ids that failed."""
+
+    def __init__(self, message: str, *, nodes: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.nodes = nodes
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.message, {"nodes": self.nodes})
+
+
+class SourcesFailed(DwhHelperError):
+    """Some sources failed while the rest of the run went through. errors: source -> its error."""
+
+    def __init__(self, errors: Mapping[str, BaseException]) -> None:
+        lines = [f"{source}: {type(error).__name__}: {error}" for source, error in errors.items()]
+        super().__init__("failed sources\n" + "\n".join(lines))
+        self.errors = dict(errors)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.errors,)
+
+
+class Interrupted(DwhHelperError):
+    """Data stops the way; everything downstream stands as it was.
+
+    status: always "interrupted".
+    reason: what kind, such as "unknown_key", "invalid_value", "unreadable_line", "unreadable_file".
+    file_key: the object in S3, or None where no file is to blame.
+    last_successful_line: 0-based line before the first bad one, None if the first line is bad or unknown.
+    failed_line: 0-based number of the first bad line, None where the file cannot be read at all.
+    error_message: one sentence for people; never a patient's value.
+    findings: how many findings of each reason.
+    """
+
+    status = "interrupted"
+
+    def __init__(
+        self,
+        error_message: str,
+        *,
+        reason: str,
+        file_key: str | None,
+        failed_line: int | None = None,
+        last_successful_line: int | None = None,
+        findings: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(error_message)
+        self.error_message = error_message
+        self.reason = reason
+        self.file_key = file_key
+        self.failed_line = failed_line
+        self.last_successful_line = last_successful_line
+        self.findings = dict(findings or {})
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (
+            type(self),
+            self.error_message,
+            {
+                "reason": self.reason,
+                "file_key": self.file_key,
+                "failed_line": self.failed_line,
+                "last_successful_line": self.last_successful_line,
+                "findings": self.findings,
+            },
+        )
+
+
+def _rebuild(
+    cls: type[DwhHelperError], message: str, attributes: dict[str, object]
+) -> DwhHelperError:
+    """Unpickle an error whose constructor takes keywords (Prefect sends errors between processes)."""
+    return cls(message, **attributes)

@@ -1,0 +1,1 @@
+"""The S3 side: one bucket, object keys, weekly archives."""

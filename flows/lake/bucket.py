@@ -1,0 +1,42 @@
+"""The bucket that the settings name, through prefect-aws, as the boto3 client that it makes."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.config import Config
+from prefect_aws import AwsClientParameters, AwsCredentials
+
+from flows.settings import S3
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A boto3 client and the name of the one bucket that holds the archive."""
+
+    client: "S3Client"
+    name: str
+
+
+def open_bucket(settings: S3 | None = None) -> Bucket:
+    """The archive's bucket. Retries of single requests are boto3's (standard mode, five tries)."""
+    settings = settings or S3.load()
+    credentials = AwsCredentials(
+        aws_access_key_id=settings.access_key_id,
+        aws_secret_access_key=settings.secret_access_key,
+        region_name=settings.region,
+        aws_client_parameters=AwsClientParameters(
+            endpoint_url=settings.endpoint_url,
+            config=Config(
+                retries={"mode": "standard", "max_attempts": 5},
+                signature_version="s3v4",
+                # Path-style works everywhere; virtual hosts need DNS that a self-hosted server lacks.
+                s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
+                connect_timeout=10,
+                read_timeout=120,
+            ),
+        ),
+    )
+    return Bucket(credentials.get_client("s3"), settings.bucket_name)

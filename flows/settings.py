@@ -1,0 +1,114 @@
+"""Typed settings, one block per system, from the environment or `.env` (see `.env.example`).
+
+Read a block inside the flow that needs it, with `load()`: what is missing is said at once, by name.
+"""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import AnyHttpUrl, Field, PostgresDsn, SecretStr, TypeAdapter, ValidationError
+from pydantic import field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from flows.errors import MissingSetting
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def _block(prefix: str) -> SettingsConfigDict:
+    return SettingsConfigDict(
+        env_prefix=prefix,
+        env_file=(PROJECT / ".env", ".env"),
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Block(BaseSettings):
+    """One system's settings."""
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the block; raises MissingSetting with every name that is missing or malformed."""
+        try:
+            return cls()
+        except ValidationError as error:
+            prefix = cls.model_config.get("env_prefix", "")
+            lines = [
+                f"{prefix}{'_'.join(str(part) for part in problem['loc'])}".upper()
+                + (" is missing" if problem["type"] == "missing" else f": {problem['msg']}")
+                for problem in error.errors(include_input=False, include_url=False)
+            ]
+        raise MissingSetting(
+            "; ".join(lines) + ". Set it in the environment or in .env (.env.example explains each)."
+        )
+
+
+class Dwh(Block):
+    """The warehouse."""
+
+    model_config = _block("DWH_")
+
+    database_url: SecretStr
+    max_write_batch_bytes: int = Field(10_000_000, gt=0)
+    max_rows_per_insert: int = Field(1000, gt=0)
+    copy_commit_bytes: int = Field(256 * 1024 * 1024, gt=0)
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be postgresql://user:password@host:port/database")
+        TypeAdapter(PostgresDsn).validate_python(url.get_secret_value())
+        return url
+
+
+class Amplitude(Block):
+    """The Amplitude Export API. Base URL of the EU region: https://analytics.eu.amplitude.com"""
+
+    model_config = _block("AMPLITUDE_")
+
+    base_url: AnyHttpUrl = AnyHttpUrl("https://amplitude.com")
+    web_client_id: str | None = None
+    web_secret_key: SecretStr | None = None
+    mobile_client_id: str | None = None
+    mobile_secret_key: SecretStr | None = None
+
+    def key_pair(self, source: str) -> tuple[str, str]:
+        """Client id and secret key of "web" or "mobile"; MissingSetting names what is not set."""
+        client_id = getattr(self, f"{source}_client_id")
+        secret_key = getattr(self, f"{source}_secret_key")
+        missing = [
+            f"AMPLITUDE_{source.upper()}_{name}"
+            for name, value in (("CLIENT_ID", client_id), ("SECRET_KEY", secret_key))
+            if not value
+        ]
+        if missing:
+            raise MissingSetting(
+                f"{' and '.join(missing)} missing. Set it in the environment or in .env: the API key"
+                " and secret key of the project stand in Amplitude under Settings, Projects."
+            )
+        return client_id, secret_key.get_secret_value()
+
+
+class S3(Block):
+    """The archive. An empty endpoint means AWS; any other endpoint is addressed path-style."""
+
+    model_config = _block("S3_")
+
+    access_key_id: str
+    secret_access_key: SecretStr
+    region: str = "us-east-1"
+    endpoint_url: str | None = None
+    bucket_name: str
+
+
+class Logging(Block):
+    """How much is logged."""
+
+    model_config = _block("LOGGING_")
+
+    level: str = "INFO"

@@ -1,0 +1,1 @@
+"""Vendors: one pure wire module and one thin client each."""

@@ -1,0 +1,1 @@
+"""The PostgreSQL side: connection, migrations, ledger, COPY loader."""
