@@ -9,6 +9,7 @@ DwhHelperError
 │   └── VendorFailed    try again later: the vendor kept failing within the bounds of the retries
 ├── ArchiveFailed       an object in S3 is not what was written, or could not be written; run again
 ├── WarehouseBusy       wait: another build holds the warehouse
+├── WarehouseFailed     look at the server, then run again: what is committed stands
 ├── BuildFailed         dbt failed for another reason than data: SQL, connection, project
 ├── SourcesFailed       the other sources went through; look at the named ones
 └── Interrupted         data stops the way: fix the file or the mapping, or withdraw the load
@@ -78,6 +79,21 @@ class ArchiveFailed(DwhHelperError):
 
 class WarehouseBusy(DwhHelperError):
     """Another build holds the warehouse; try again when it is done."""
+
+
+class WarehouseFailed(DwhHelperError):
+    """The server cannot be reached, broke off or refused a statement. Running again resumes.
+
+    sqlstate: five characters of PostgreSQL's own code, None where no server answered.
+    """
+
+    def __init__(self, message: str, *, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.sqlstate = sqlstate
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.message, {"sqlstate": self.sqlstate})
 
 
 class BuildFailed(DwhHelperError):

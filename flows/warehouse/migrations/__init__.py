@@ -1,0 +1,1 @@
+"""Alembic migrations of schema raw; `flows.warehouse.migrate` runs them."""
