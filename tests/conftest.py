@@ -1,0 +1,128 @@
+"""Real servers: one PostgreSQL and one S3 a session, a fresh database and bucket a test.
+
+No test reads a developer's `.env`, variables or Prefect profile, and none talks to the network.
+"""
+
+import os
+import tempfile
+import uuid
+
+# Prefect reads its home when it is imported, so this stands before all other imports.
+_prefect_home = tempfile.TemporaryDirectory(
+    prefix="dwh-helper-prefect-", ignore_cleanup_errors=True
+)
+for _name in [name for name in os.environ if name.startswith("PREFECT_")]:
+    del os.environ[_name]
+os.environ |= {
+    "PREFECT_HOME": _prefect_home.name,
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_CLI_PROMPT": "false",
+    # A first flow without prefect_server starts one, which takes long on two busy cores.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
+    "DO_NOT_TRACK": "1",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+}
+
+from collections.abc import Iterator  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+from prefect.settings import (  # noqa: E402
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    temporary_settings,
+)
+
+from flows.lake.bucket import Bucket  # noqa: E402
+from flows.sandbox.postgres import Postgres  # noqa: E402
+from flows.sandbox.prefect_server import PrefectServer  # noqa: E402
+from flows.sandbox.s3 import S3Server  # noqa: E402
+from flows.settings import S3, Amplitude, Dwh, Logging  # noqa: E402
+
+SETTING_PREFIXES = ("DWH_", "S3_", "AMPLITUDE_", "LOGGING_", "AWS_")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _prefect_without_heartbeats() -> Iterator[None]:
+    """Else every flow run waits a second for its heartbeat thread; no variable can say None."""
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(SETTING_PREFIXES)]:
+        monkeypatch.delenv(name)
+    for block in (Dwh, Amplitude, S3, Logging):
+        monkeypatch.setitem(block.model_config, "env_file", None)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(
+    tmp_path_factory: pytest.TempPathFactory, _prefect_without_heartbeats: None
+) -> Iterator[PrefectServer]:
+    """A Prefect server, used by all flows that run after its start; takes 10 s."""
+    with PrefectServer(tmp_path_factory.mktemp("prefect")) as server:
+        os.environ["PREFECT_API_URL"] = server.api_url
+        with temporary_settings({PREFECT_API_URL: server.api_url}):
+            yield server
+        del os.environ["PREFECT_API_URL"]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """An empty PostgreSQL server."""
+    # Not under pytest's own folder: that is closed to the user that root's server runs as.
+    with tempfile.TemporaryDirectory(prefix="dwh-helper-postgres-") as directory:
+        Path(directory).chmod(0o755)
+        with Postgres(Path(directory) / "server") as server:
+            yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An empty S3 server."""
+    with S3Server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres_server: Postgres) -> Iterator[str]:
+    """URL of a fresh, empty database."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield postgres_server.create_database(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> Bucket:
+    """A fresh, empty bucket."""
+    return s3_server.create_bucket(f"test-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def settings_env(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, bucket: Bucket, s3_server: S3Server
+) -> dict[str, str]:
+    """Variables under which every flow runs on this test's database and bucket; returns them.
+
+    AMPLITUDE_BASE_URL leads nowhere: a test that needs the vendor sets it to its simulator.
+    """
+    variables = {
+        "DWH_DATABASE_URL": database_url,
+        "S3_ACCESS_KEY_ID": s3_server.access_key_id,
+        "S3_SECRET_ACCESS_KEY": s3_server.secret_access_key,
+        "S3_REGION": s3_server.region,
+        "S3_ENDPOINT_URL": s3_server.endpoint_url,
+        "S3_BUCKET_NAME": bucket.name,
+        "AMPLITUDE_BASE_URL": "http://127.0.0.1:9",
+        "AMPLITUDE_WEB_CLIENT_ID": "web-id",
+        "AMPLITUDE_WEB_SECRET_KEY": "web-secret",
+        "AMPLITUDE_MOBILE_CLIENT_ID": "mobile-id",
+        "AMPLITUDE_MOBILE_SECRET_KEY": "mobile-secret",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
