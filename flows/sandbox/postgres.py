@@ -325,7 +325,7 @@ def _prepare_data(home: Home, run_as: RunAs | None) -> None:
         if version != home.binaries.version:
             raise SandboxFailed(
                 f"{data} was made by PostgreSQL {version}, and {home.binaries.folder} is version"
-                f" {home.binaries.version}: `make clean` starts afresh, POSTGRES_BIN selects another"
+                f" {home.binaries.version}: `make clean` starts afresh, POSTGRES_BIN names others"
             )
         return
     shutil.rmtree(data, ignore_errors=True)
