@@ -26,6 +26,7 @@ os.environ |= {
 }
 
 from collections.abc import Iterator  # noqa: E402
+from dataclasses import replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
@@ -36,6 +37,7 @@ from prefect.settings import (  # noqa: E402
 )
 
 from flows.lake.bucket import Bucket  # noqa: E402
+from flows.sandbox.amplitude import MOBILE, WEB, AmplitudeSimulator  # noqa: E402
 from flows.sandbox.postgres import Postgres  # noqa: E402
 from flows.sandbox.prefect_server import PrefectServer  # noqa: E402
 from flows.sandbox.s3 import S3Server  # noqa: E402
@@ -126,3 +128,22 @@ def settings_env(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     return variables
+
+
+@pytest.fixture
+def amplitude(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[AmplitudeSimulator]:
+    """An Amplitude without rows, with settings_env's key pairs; AMPLITUDE_BASE_URL is set to it.
+
+    Fill it with add_events, spoil it with inject, move its clock with set_now.
+    """
+    if "settings_env" in request.fixturenames:
+        request.getfixturevalue("settings_env")
+    projects = (
+        replace(WEB, client_id="web-id", secret_key="web-secret"),
+        replace(MOBILE, client_id="mobile-id", secret_key="mobile-secret"),
+    )
+    with AmplitudeSimulator(projects) as simulator:
+        monkeypatch.setenv("AMPLITUDE_BASE_URL", simulator.base_url)
+        yield simulator
