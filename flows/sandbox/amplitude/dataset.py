@@ -4,7 +4,9 @@ import json
 from datetime import date
 from pathlib import Path
 
+from flows.sandbox.amplitude.clickstream import SAMPLE, shift_to, write_clicks
 from flows.sandbox.amplitude.events import SEED, generate
+from flows.sandbox.amplitude.hostile import hostile_lines
 from flows.sandbox.amplitude.store import clear_hours, encode_row, write_hours
 
 #: Grows when the same arguments give other rows, so that a stale folder is built anew.
@@ -22,12 +24,14 @@ def build(
     *,
     users: int = 300,
     seed: int = SEED,
+    clicks: bool = True,
     hostile: bool = False,
 ) -> dict[str, int]:
     """Write hour files of both projects unless just these are there; returns rows per project.
 
-    folder: gets `web/` and `mobile/`; what stood there is replaced. hostile: adds `hostile.py`'s
-    rows, which a strict build must stop at.
+    folder: gets `web/` and `mobile/`; what stood there is replaced. clicks: adds the packaged
+    sample of real clicks, moved to start in the first week. hostile: adds `hostile.py`'s rows on
+    the last day, at which a strict build must stop.
     """
     wish = {
         "version": _VERSION,
@@ -35,6 +39,7 @@ def build(
         "end": str(end_day),
         "users": users,
         "seed": seed,
+        "clicks": clicks,
         "hostile": hostile,
     }
     note = folder / "dataset"
@@ -48,6 +53,13 @@ def build(
         clear_hours(folder, project)
         lines = (encode_row(row) for row in generate(project, start_day, end_day, users, seed))
         rows[project] = write_hours(folder, project, lines)
+        if hostile:
+            ugly = (item.line for item in hostile_lines(project, end_day))
+            rows[project] += write_hours(folder, project, ugly)
+    if clicks:
+        shift = shift_to(SAMPLE, start_day)
+        for project, count in write_clicks(SAMPLE, folder, shift=shift).items():
+            rows[project] += count
     folder.mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps({"rows": rows, "wish": wish}))
     return rows

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from flows.sandbox.amplitude.fields import KEYS, Row
 from flows.sandbox.amplitude.projects import PROJECT_IDS
 
 _BROWSERS = (("Chrome", "131"), ("Chrome Mobile", "131"), ("Safari", "18.2"), ("Firefox", "134"))
@@ -16,15 +15,6 @@ _ANDROIDS = (("OnePlus 6", "OnePlus Phone"), ("Samsung Galaxy S23", "Samsung Pho
 _APP_VERSIONS = ("5.11.2", "5.12.0", "5.12.1")
 
 _REGIONS = {"Berlin": "Land Berlin", "München": "Bavaria", "Burlington": "Vermont", "東京": "Tokyo"}
-
-#: What every row has unless someone says otherwise: all 55 keys, null or empty.
-BLANK_ROW: Row = dict.fromkeys(KEYS) | {
-    "data": {},
-    "event_properties": {},
-    "group_properties": {},
-    "groups": {},
-    "user_properties": {},
-}
 
 
 @dataclass(frozen=True, slots=True)

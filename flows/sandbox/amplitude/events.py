@@ -14,10 +14,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from flows.sandbox.amplitude.clock import epoch_ms, vendor_text
-from flows.sandbox.amplitude.devices import BLANK_ROW, Device, invent_device
-from flows.sandbox.amplitude.fields import OLD_KEYS, Row
+from flows.sandbox.amplitude.devices import Device, invent_device
+from flows.sandbox.amplitude.fields import BLANK_ROW, OLD_KEYS, Row
 from flows.sandbox.amplitude.patients import Patient, Properties
-from flows.sandbox.amplitude.store import encode_row
 from flows.sandbox.amplitude.utm import utm_properties
 
 #: The seed of the demo.
@@ -251,33 +250,3 @@ def _event_properties(name: str, rng: random.Random) -> dict[str, Any]:
             return {"City": "x", "city": "y", "note": "zwickt, “aber” \\ geht\n\tso"}
         case _:
             return {"value": rng.randrange(100), "ad_metrics.cost": rng.randrange(10)}
-
-
-def make_event(uploaded_at: datetime, **columns: Any) -> Row:
-    """One plain row with all 55 keys, for tests and demonstrations.
-
-    uploaded_at: aware; every time of the row unless a column says otherwise. columns: any keys of the
-    row; a missing uuid is derived from the rest, so the same call gives the same row.
-    """
-    moment = vendor_text(uploaded_at)
-    row = (
-        BLANK_ROW
-        | dict.fromkeys(
-            (
-                "client_event_time",
-                "client_upload_time",
-                "event_time",
-                "processed_time",
-                "server_received_time",
-                "server_upload_time",
-            ),
-            moment,
-        )
-        | {"event_type": "test", "device_id": "test-device", "amplitude_id": 1, "app": 434735}
-        | {"event_id": 1, "session_id": -1, "library": "http/2.0", "data": {"path": "/2/httpapi"}}
-        | columns
-    )
-    if row["uuid"] is None:
-        row["uuid"] = str(uuid.uuid5(uuid.NAMESPACE_OID, encode_row(row).decode()))
-    row["$insert_id"] = row["$insert_id"] or row["uuid"]
-    return row

@@ -86,3 +86,12 @@ KEYS_UNKNOWN_TO_OLD_ROWS = frozenset(
 
 #: The 43 keys of an old row.
 OLD_KEYS = tuple(key for key in KEYS if key not in KEYS_UNKNOWN_TO_OLD_ROWS)
+
+#: What every row has unless someone says otherwise: all 55 keys, null or empty.
+BLANK_ROW: Row = dict.fromkeys(KEYS) | {
+    "data": {},
+    "event_properties": {},
+    "group_properties": {},
+    "groups": {},
+    "user_properties": {},
+}
