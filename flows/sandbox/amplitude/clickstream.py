@@ -152,9 +152,17 @@ def shift_to(path: Path, start_day: date, columns: Columns | None = None) -> tim
 
 
 def write_clicks(
-    path: Path, folder: Path, columns: Columns | None = None, shift: timedelta = timedelta(0)
+    path: Path,
+    folder: Path,
+    columns: Columns | None = None,
+    shift: timedelta = timedelta(0),
+    end_day: date = date.max,
 ) -> dict[str, int]:
-    """Append a CSV's clicks to the hour files below `folder`; returns rows per project."""
+    """Append a CSV's clicks to the hour files below `folder`; returns rows per project.
+
+    end_day: the last upload day (after the shift) that is written.
+    """
+    last = str(end_day) + "~"  # behind every time of that day, as texts sort
     return {
         project: write_hours(
             folder,
@@ -162,7 +170,7 @@ def write_clicks(
             (
                 encode_row(click.row)
                 for click in read_clicks(path, columns, shift)
-                if click.project == project
+                if click.project == project and click.row["server_upload_time"] < last
             ),
         )
         for project in PROJECT_IDS

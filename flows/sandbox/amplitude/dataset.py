@@ -58,7 +58,8 @@ def build(
             rows[project] += write_hours(folder, project, ugly)
     if clicks:
         shift = shift_to(SAMPLE, start_day)
-        for project, count in write_clicks(SAMPLE, folder, shift=shift).items():
+        clicked = write_clicks(SAMPLE, folder, shift=shift, end_day=end_day)
+        for project, count in clicked.items():
             rows[project] += count
     folder.mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps({"rows": rows, "wish": wish}))
