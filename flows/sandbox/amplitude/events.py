@@ -11,8 +11,8 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
+from flows.sandbox.amplitude.app import MOBILE_EVENTS, WEB_EVENTS, event_properties
 from flows.sandbox.amplitude.clock import epoch_ms, vendor_text
 from flows.sandbox.amplitude.devices import Device, invent_device
 from flows.sandbox.amplitude.fields import BLANK_ROW, OLD_KEYS, Row
@@ -37,24 +37,8 @@ _DAILY_VISIT = 0.34
 #: Events that the clinic's own server sends about a patient, without a session.
 _DAILY_INVOICE = 0.01
 
-_WEB_PATH = (
-    "[Amplitude] Page Viewed",
-    "[Amplitude] Page Viewed",
-    "[Amplitude] Element Clicked",
-    "Appointment Booked",
-    "Pain Diary Saved",
-    "Article Read",
-    "Message Sent",
-)
-_MOBILE_PATH = (
-    "[Amplitude] Screen Viewed",
-    "Prosthesis Connected",
-    "Exercise Started",
-    "Exercise Finished",
-    "Pain Diary Saved",
-    "Firmware Updated",
-    "Push Opened",
-)
+#: Hours in which people open the app, evenings more often; nights are empty, so that 404 occurs.
+_BUSY_HOURS = (6, 7, 8, 8, 9, 10, 11, 12, 12, 13, 15, 16, 17, 18, 18, 19, 19, 20, 20, 21, 22, 23)
 
 
 @dataclass(slots=True)
@@ -124,7 +108,7 @@ def _visit(visitor: _Visitor, day: date) -> Iterator[tuple[Row, datetime]]:
         yield _delivered(visitor, ended, visitor.last_event_at, moment + delay)
     session_id = epoch_ms(moment)
     properties = visitor.properties()
-    path = _WEB_PATH if visitor.project == "web" else _MOBILE_PATH
+    path = WEB_EVENTS if visitor.project == "web" else MOBILE_EVENTS
     names = ["session_start", *rng.choices(path, k=rng.randint(2, 9))]
     for name in names:
         row = _event(visitor, name, session_id)
@@ -137,10 +121,6 @@ def _visit(visitor: _Visitor, day: date) -> Iterator[tuple[Row, datetime]]:
         moment += timedelta(milliseconds=rng.randrange(800, 150_000))
     visitor.open_session, visitor.last_event_at = session_id, moment
     visitor.last_properties = properties
-
-
-#: Hours in which people open the app, evenings more often; nights are empty, so that 404 occurs.
-_BUSY_HOURS = (6, 7, 8, 8, 9, 10, 11, 12, 12, 13, 15, 16, 17, 18, 18, 19, 19, 20, 20, 21, 22, 23)
 
 
 def _invoice(visitor: _Visitor, day: date) -> tuple[Row, datetime]:
@@ -176,7 +156,7 @@ def _event(visitor: _Visitor, name: str, session_id: int) -> Row:
     row["event_id"] = visitor.events_sent
     row["session_id"] = session_id
     row["user_id"] = f"user-{visitor.patient.number}@example.org" if visitor.patient else None
-    row["event_properties"] = _event_properties(name, rng)
+    row["event_properties"] = event_properties(name, rng)
     row["uuid"] = str(uuid.UUID(int=rng.getrandbits(128), version=4))
     if rng.random() < _COUNTED_INSERT_ID:
         row["$insert_id"] = f"{name}:{visitor.events_sent}"  # unique per device only
@@ -225,28 +205,3 @@ def _repeated(visitor: _Visitor, row: Row, uploaded_at: datetime) -> Iterator[tu
         again["processed_time"] = vendor_text(again_at + timedelta(seconds=2))
         again["uuid"] = str(uuid.UUID(int=rng.getrandbits(128), version=4))
     yield again, again_at
-
-
-def _event_properties(name: str, rng: random.Random) -> dict[str, Any]:
-    match name:
-        case "session_start" | "session_end":
-            return {}
-        case "[Amplitude] Page Viewed" | "[Amplitude] Element Clicked":
-            page = rng.choice(("home", "termine", "übungen", "shop"))
-            return {
-                "[Amplitude] Page Domain": "patient.example.org",
-                "[Amplitude] Page Path": f"/{page}",
-                "[Amplitude] Page Title": f"Пациент · {page} 🦿",
-                "[Amplitude] Page URL": f"https://patient.example.org/{page}",
-                "is enterprise?": rng.random() < 0.1,
-            }
-        case "Exercise Started" | "Exercise Finished":
-            return {
-                "Exercise Id": rng.choice((rng.randrange(90), str(rng.randrange(90)))),
-                "steps": [{"name": "grip", "seconds": rng.randrange(60)}, {"name": "rest"}],
-                "sensor.emg": {"peak": rng.randrange(1000) / 10, "noise": None},
-            }
-        case "Pain Diary Saved":
-            return {"City": "x", "city": "y", "note": "zwickt, “aber” \\ geht\n\tso"}
-        case _:
-            return {"value": rng.randrange(100), "ad_metrics.cost": rng.randrange(10)}
