@@ -131,8 +131,19 @@ def export_days(
     with client:
         bucket = bucket or open_bucket()
         tally = _Tally((last - first).days + 1, progress)
+        replaced = {week for week, days in asked if refresh and covers_week(week, days, today)}
         archives = [
-            _export_week(client, bucket, keys[week], source, week, days, refresh, tally)
+            _export_week(
+                client,
+                bucket,
+                keys[week],
+                source,
+                week,
+                days,
+                tally,
+                refresh=refresh,
+                replace_foreign=week in replaced,
+            )
             for week, days in asked
         ]
     return ExportResult(source, tuple(archives))
@@ -145,11 +156,12 @@ def _export_week(
     source: str,
     week: IsoWeek,
     days: list[date],
-    refresh: bool,
     tally: "_Tally",
+    *,
+    refresh: bool,
+    replace_foreign: bool,
 ) -> ExportedWeek:
     """Ask what is left of one week, and write its archive once."""
-    replace_foreign = refresh and covers_week(week, days)
     old = _read_unless_replaced(bucket, key, source, week, replace_foreign)
     held = old.index.days if old is not None else {}
     left = [day for day in days if refresh or not _is_done(held.get(day))]

@@ -121,6 +121,10 @@ def upload(
         completed = False
         try:
             parts = _send_parts(bucket, key, upload_id, pieces, part_bytes, sums)
+            if sums.size_bytes != size_bytes:
+                raise ArchiveFailed(
+                    f"{key}: {sums.size_bytes} bytes came instead of {size_bytes}", file_key=key
+                )
             before_completion()
             bucket.client.complete_multipart_upload(
                 Bucket=bucket.name,

@@ -215,6 +215,6 @@ def _size_bytes(index: ArchiveIndex) -> int:
     return ends + member.deflated_bytes
 
 
-def covers_week(week: IsoWeek, asked: Mapping[date, object] | list[date]) -> bool:
-    """Whether all seven days of a week are among the asked."""
-    return all(day in asked for day in days_of(week))
+def covers_week(week: IsoWeek, asked: list[date], today: date) -> bool:
+    """Whether all days of a week, as far as they have begun, are among the asked."""
+    return all(day in asked for day in days_of(week) if day <= today)

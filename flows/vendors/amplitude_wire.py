@@ -165,8 +165,8 @@ def understand(
 def too_large(question: Question) -> VendorError:
     """The error for one hour that is above the vendor's limit of 4 GB."""
     return WindowTooLarge(
-        f"The hour {question.window.start:%Y-%m-%d %H}:00 UTC ({question.source}) is larger than"
-        f" the 4 GB that the Export API gives. {_S3_EXPORT}",
+        f"The hour {question.window.start:%Y-%m-%d %H}:00 UTC ({question.source}) is too large:"
+        f" the Export API gives 4 GB at most (400). {_S3_EXPORT}",
         **_where(question, 400),
     )
 
