@@ -38,7 +38,7 @@ comment on table raw.loads is
     'The ledger. One row per load: one stretch of lines of one archive, loaded once.';
 comment on column raw.loads.status is
     'loading; loaded; superseded (its rows are gone); withdrawn by a person; failed (see error).';
-comment on column raw.loads.row_count is 'Rows of this load; null until it is complete.';
+comment on column raw.loads.row_count is 'Committed rows of this load; null while there are none.';
 comment on column raw.loads.first_line is
     '0-based line of the file where this load starts: above 0 where the file only grew.';
 comment on column raw.loads.last_line is

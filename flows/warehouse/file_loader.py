@@ -1,0 +1,273 @@
+"""One archive into its raw table: what is there already, what is left to do, and doing it.
+
+What a file may be, against the ledger (design section 5): known, by etag or line by line; grown, if
+the lines of its chain are its beginning; different; and in each case half-loaded by a run that was
+killed or stopped.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+
+from flows.errors import ArchiveFailed, BadRequest, Interrupted
+from flows.lake.archive_reader import Archive, open_archive
+from flows.lake.bucket import Bucket
+from flows.lake.line_stream import LineStream
+from flows.lake.objects import ObjectVersion, look
+from flows.warehouse import ledger
+from flows.warehouse.copy_loader import Progress, ValueRefused, copy_lines, unreadable_line
+from flows.warehouse.landing import Landing
+from flows.warehouse.ledger import FileState, Load
+
+LOADED = "loaded"
+GROWN = "grown"
+SUPERSEDING = "superseding"
+ALREADY_LOADED = "already loaded"
+WITHDRAWN = "withdrawn"
+
+COMPLETED = (LOADED, GROWN, SUPERSEDING)
+
+
+@dataclass(frozen=True, slots=True)
+class FileLoad:
+    """What became of one archive.
+
+    load_id: its row in raw.loads. status: "loaded" (new), "grown" (the lines behind the old end),
+    "superseding" (different content; counts once dbt has admitted it), "already loaded", or
+    "withdrawn" (a person took this content out; it is not loaded again). first_line, last_line:
+    0-based lines of the load, last_line None where it has none. rows: of the load. lines, bytes: of
+    NDJSON, loaded by this call. seconds: wall time of this call.
+    """
+
+    load_id: int
+    file_key: str
+    status: str
+    first_line: int
+    last_line: int | None
+    rows: int
+    lines: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How to go on with a file.
+
+    load_from: line where the load starts; read_from: line where this run goes on. partial: the
+    half-done load to take up, None to begin one. stale: a half-done load of other content, to be
+    deleted. supersedes: the chain is not the beginning of this file.
+    """
+
+    load_from: int
+    read_from: int
+    partial: Load | None
+    stale: Load | None
+    supersedes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileLoader:
+    """Loads one archive, on a connection in autocommit. say: takes log lines in % form."""
+
+    connection: psycopg.Connection
+    bucket: Bucket
+    landing: Landing
+    file_key: str
+    commit_bytes: int
+    on_progress: Callable[[Progress], None]
+    say: Callable[..., None]
+
+    def load(
+        self, known: FileState, listed: ObjectVersion, start_after: int | None = None
+    ) -> FileLoad:
+        """Load what is left of the file.
+
+        known, listed: what the ledger and S3 said a moment ago. start_after: 0-based line up to
+        which the caller believes it committed. Raises Interrupted, ArchiveFailed, BadRequest, and
+        psycopg.Error where the server fails.
+        """
+        started = time.monotonic()
+        load = known.known(listed.etag, listed.size_bytes)
+        if load is not None and known.partial is None:
+            return _already(load, start_after, started)
+        if not ledger.lock_file(self.connection, self.file_key, wait=False):
+            self.say("%s: waiting for another loader", self.file_key)
+            ledger.lock_file(self.connection, self.file_key, wait=True)
+        try:
+            return self._load_alone(start_after, started)
+        except (Interrupted, ArchiveFailed) as error:
+            self._note(error, listed)
+            raise
+        finally:
+            if not self.connection.closed:
+                ledger.unlock_file(self.connection, self.file_key)
+
+    def _load_alone(self, start_after: int | None, started: float) -> FileLoad:
+        # Asked again under the lock: another loader may have been here, the file may be newer.
+        state = ledger.state(self.connection, self.file_key)
+        version = look(self.bucket, self.file_key)
+        if version is None:
+            raise ArchiveFailed(f"{self.file_key} is gone from S3", file_key=self.file_key)
+        self._check_source(state)
+        load = state.known(version.etag, version.size_bytes)
+        if load is not None:
+            report = _already(load, start_after, started)
+            self._discard(state.partial)
+            return report
+        archive = open_archive(self.bucket, self.file_key, version)
+        progress = Progress(self.file_key, archive.ndjson_bytes)
+        try:
+            return self._load_archive(archive, state, start_after, progress, started, careful=False)
+        except ValueRefused:
+            self.say("%s: PostgreSQL refused a value; going on with care", self.file_key)
+        # Once more from the last commit, sending only what was checked value by value.
+        state = ledger.state(self.connection, self.file_key)
+        refused: Interrupted
+        try:
+            return self._load_archive(archive, state, start_after, progress, started, careful=True)
+        except ValueRefused as error:
+            refused = unreadable_line(
+                self.file_key,
+                error.line,
+                f"PostgreSQL refuses column {error.column} (SQLSTATE {error.sqlstate})",
+            )
+        raise refused
+
+    def _load_archive(
+        self,
+        archive: Archive,
+        state: FileState,
+        start_after: int | None,
+        progress: Progress,
+        started: float,
+        *,
+        careful: bool,
+    ) -> FileLoad:
+        plan, stream = _survey(archive, state)
+        _check_start_after(start_after, plan.read_from)
+        version = archive.version
+        if state.tip is not None and not plan.supersedes and stream.take() is None:
+            # The same lines under another etag.
+            self._discard(plan.stale or plan.partial)
+            ledger.rename_content(
+                self.connection, state.tip.load_id, version.etag, version.size_bytes
+            )
+            return _already(state.tip, None, started)
+        self._discard(plan.stale)
+        load = self._enter(plan, version)
+        progress.skipped_bytes = stream.byte_count
+        copy_lines(
+            self.connection,
+            self.landing,
+            load,
+            stream,
+            commit_bytes=self.commit_bytes,
+            careful=careful,
+            progress=progress,
+            on_commit=self.on_progress,
+        )
+        done = ledger.complete(
+            self.connection, load, checksum=stream.checksum, supersedes=plan.supersedes
+        )
+        status = SUPERSEDING if plan.supersedes else GROWN if state.tip is not None else LOADED
+        return _report(done, status, started, lines=progress.lines, bytes_=progress.bytes)
+
+    def _enter(self, plan: _Plan, version: ObjectVersion) -> Load:
+        if plan.partial is not None:
+            return ledger.resume(
+                self.connection,
+                plan.partial.load_id,
+                etag=version.etag,
+                size_bytes=version.size_bytes,
+                first_line=plan.load_from,
+            )
+        return ledger.begin(
+            self.connection,
+            source=self.landing.source,
+            file_key=self.file_key,
+            etag=version.etag,
+            size_bytes=version.size_bytes,
+            first_line=plan.load_from,
+        )
+
+    def _discard(self, partial: Load | None) -> None:
+        if partial is not None:
+            self.say("%s: the half-loaded load %d is deleted", self.file_key, partial.load_id)
+            ledger.discard(self.connection, partial.load_id, self.landing.table)
+
+    def _check_source(self, state: FileState) -> None:
+        for load in (state.tip, state.partial):
+            if load is not None and load.source != self.landing.source:
+                raise BadRequest(f"{self.file_key} belongs to source {load.source}")
+
+    def _note(self, error: Interrupted | ArchiveFailed, version: ObjectVersion) -> None:
+        """Leave the reason in the ledger; a file that never opened gets an entry for it."""
+        partial = ledger.state(self.connection, self.file_key).partial
+        if partial is None and isinstance(error, Interrupted):
+            partial = ledger.begin(
+                self.connection,
+                source=self.landing.source,
+                file_key=self.file_key,
+                etag=version.etag,
+                size_bytes=version.size_bytes,
+                first_line=0,
+            )
+        if partial is not None:
+            ledger.fail(self.connection, partial.load_id, str(error))
+
+
+def _survey(archive: Archive, state: FileState) -> tuple[_Plan, LineStream]:
+    """Compare the file's lines with what the ledger holds; the stream stands at plan.read_from."""
+    tip, partial = state.tip, state.partial
+    stream = LineStream(archive.blocks(), archive.key)
+    sums: dict[int, str] = {}
+    for end in sorted({load.end for load in (tip, partial) if load is not None}):
+        if not stream.advance(end):
+            break
+        sums[end] = stream.checksum
+    tip_holds = tip is not None and sums.get(tip.end) == tip.checksum
+    start = tip.end if tip is not None and tip_holds else 0
+    read_from, stale = start, None
+    if partial is not None and partial.last_line is not None:
+        if partial.first_line == start and sums.get(partial.end) == partial.checksum:
+            read_from = partial.end
+        else:
+            partial, stale = None, partial
+    if stream.position != read_from:
+        stream = LineStream(archive.blocks(), archive.key)
+        stream.advance(read_from)
+    return _Plan(start, read_from, partial, stale, tip is not None and not tip_holds), stream
+
+
+def _check_start_after(start_after: int | None, end: int) -> None:
+    """No line may be skipped: only lines before `end` are committed of this content."""
+    if start_after is not None and start_after >= end:
+        held = f"lines 0 to {end - 1}" if end else "no line"
+        raise BadRequest(
+            f"start_after={start_after} would skip lines: the ledger holds {held} of this content."
+            " Without start_after the load goes on behind them by itself"
+        )
+
+
+def _already(load: Load, start_after: int | None, started: float) -> FileLoad:
+    _check_start_after(start_after, load.end)
+    return _report(load, WITHDRAWN if load.status == "withdrawn" else ALREADY_LOADED, started)
+
+
+def _report(
+    load: Load, status: str, started: float, *, lines: int = 0, bytes_: int = 0
+) -> FileLoad:
+    return FileLoad(
+        load_id=load.load_id,
+        file_key=load.file_key,
+        status=status,
+        first_line=load.first_line,
+        last_line=load.last_line,
+        rows=load.row_count or 0,
+        lines=lines,
+        bytes=bytes_,
+        seconds=time.monotonic() - started,
+    )
