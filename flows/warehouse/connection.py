@@ -27,7 +27,7 @@ def connect(url: str | None = None, *, autocommit: bool = False) -> psycopg.Conn
     )
     # Set by a statement, not by the startup packet: an `options` of the address stays in force.
     connection.execute(
-        "select set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false)"
+        "select set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, YMD', false)"
     )
     connection.autocommit = autocommit
     return connection
