@@ -1,0 +1,121 @@
+{#
+    How incremental models know what is new.
+
+    int_loads__validated counts admissions in batches. Every row of the versioned models below it says in
+    which batch it came and in which it went. A model's mark is the last batch it has taken in; it stands in
+    intermediate.model_marks and moves in the transaction that writes the model, so a killed build repeats
+    exactly what it had not committed. The mark also holds the oids of the model's table and of the table it
+    reads: when either is another table than the mark knows (a full refresh, a drop, a restore), or when the
+    mapping changed for records already admitted, the model rebuilds itself.
+#}
+
+{% macro intermediate_relation(name) -%}
+    {{ return(api.Relation.create(
+        database=target.database,
+        schema=generate_schema_name('intermediate', none) | trim,
+        identifier=name
+    )) }}
+{%- endmacro %}
+
+{# Intermediate models and marts, by name: hooks cannot ref(). #}
+{% macro upstream_relation(name) -%}
+    {{ return(api.Relation.create(
+        database=target.database,
+        schema=generate_schema_name('intermediate' if name.startswith('int_') else 'dwh', none) | trim,
+        identifier=name
+    )) }}
+{%- endmacro %}
+
+{% macro state_schema() -%}
+    {{ return(generate_schema_name('intermediate', none) | trim) }}
+{%- endmacro %}
+
+{% macro model_marks() -%}
+    {{ return(intermediate_relation('model_marks')) }}
+{%- endmacro %}
+
+{# The last batch that the model being built has taken in, as SQL. #}
+{% macro mark() -%}
+    (select marks.batch from {{ model_marks() }} as marks where marks.model = '{{ this.identifier }}')
+{%- endmacro %}
+
+{# Post-hook of every model that has a mark: config.meta.upstream names the model that it reads. #}
+{% macro set_mark() -%}
+    {%- if execute -%}
+    {%- set upstream = config.get('meta', {}).get('upstream') -%}
+    insert into {{ model_marks() }} (model, batch, own_oid, upstream_oid, mapping)
+    select
+        '{{ this.identifier }}',
+        {%- if this.identifier == 'int_loads__checked' %}
+        0,
+        '{{ this }}'::regclass::oid,
+        null,
+        {{ text_literal(mapping_json()) }}::jsonb
+        {%- elif this.identifier == 'int_loads__validated' %}
+        (select coalesce(max(greatest(admitted_batch, removed_batch)), 0) from {{ this }}),
+        '{{ this }}'::regclass::oid,
+        null,
+        -- a verdict with findings changes nothing: what is admitted was checked with an older mapping
+        case
+            when exists (
+                select from {{ intermediate_relation('int_loads__checked') }} where finding_count > 0
+            ) then (select mapping from {{ model_marks() }} where model = 'int_loads__validated')
+            else (select mapping from {{ model_marks() }} where model = 'int_loads__checked')
+        end
+        {%- else %}
+        (select batch from {{ model_marks() }} where model = '{{ upstream }}'),
+        '{{ this }}'::regclass::oid,
+        '{{ upstream_relation(upstream) }}'::regclass::oid,
+        {{ text_literal(mapping_json()) }}::jsonb
+        {%- endif %}
+    on conflict (model) do update set
+        batch = excluded.batch,
+        own_oid = excluded.own_oid,
+        upstream_oid = excluded.upstream_oid,
+        mapping = excluded.mapping
+    {%- endif -%}
+{%- endmacro %}
+
+{# True when the model cannot go on from its mark. #}
+{% macro needs_rebuild() -%}
+    {%- set upstream = config.get('meta', {}).get('upstream') if execute else none -%}
+    {%- if upstream is none or flags.WHICH not in ('run', 'build', 'retry') -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set query -%}
+        select
+            own_oid = to_regclass('{{ this }}')::oid
+                and upstream_oid = to_regclass('{{ upstream_relation(upstream) }}')::oid as is_continuous,
+            mapping::text as mapping
+        from {{ model_marks() }}
+        where model = '{{ this.identifier }}'
+    {%- endset -%}
+    {%- set marks = run_query(query).rows -%}
+    {%- if marks | length == 0 or not marks[0]['is_continuous'] -%}
+        {{ return(true) }}
+    {%- endif -%}
+    {{ return(config.get('meta', {}).get('is_mapped', false) and mapping_change_concerns(marks[0]['mapping'])) }}
+{%- endmacro %}
+
+{# Overrides dbt's own: the incremental materialization asks it, and so does is_incremental(). #}
+{% macro should_full_refresh() -%}
+    {%- set configured = config.get('full_refresh') -%}
+    {%- if configured is none -%}
+        {{ return(flags.FULL_REFRESH or needs_rebuild()) }}
+    {%- endif -%}
+    {{ return(configured) }}
+{%- endmacro %}
+
+{# A changed mapping must have passed the gate before any property model is written with it. #}
+{% macro require_checked_mapping() -%}
+    {%- if execute and flags.WHICH in ('run', 'build', 'retry') -%}
+        {%- set query -%}
+            select mapping = {{ text_literal(mapping_json()) }}::jsonb as is_checked
+            from {{ model_marks() }} where model = 'int_loads__validated'
+        {%- endset -%}
+        {%- set answer = run_query(query).rows -%}
+        {%- if answer | length == 0 or not answer[0]['is_checked'] -%}
+            {{ exceptions.raise_compiler_error('the mapping is not the one that the admitted loads were checked with: run `dbt build`') }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,55 @@
+{#
+    Incremental strategy "versioned": rows are never changed or deleted, they only get the batch in which
+    they went. The model gives, for each key that may have changed, the row that holds now, or a row
+    without load_id where none does any more.
+#}
+{% macro get_incremental_versioned_sql(arguments) -%}
+    {%- set columns = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    {%- set key = arguments['unique_key'] -%}
+    update {{ arguments['target_relation'] }} as present
+    set removed_batch = candidates.added_batch
+    from {{ arguments['temp_relation'] }} as candidates
+    where present.{{ key }} = candidates.{{ key }}
+        and present.removed_batch is null
+        and (present.load_id, present.line_number) is distinct from (candidates.load_id, candidates.line_number);
+
+    insert into {{ arguments['target_relation'] }} ({{ columns }})
+    select {{ columns }}
+    from {{ arguments['temp_relation'] }} as candidates
+    where candidates.load_id is not null
+        and not exists (
+            select
+            from {{ arguments['target_relation'] }} as present
+            where present.{{ key }} = candidates.{{ key }}
+                and present.removed_batch is null
+        )
+{%- endmacro %}
+
+{#
+    Incremental strategy "changed_only": inserts new keys, rewrites a row only where a value differs.
+    Key columns are compared with null equal to null, through an expression that can still hash.
+#}
+{% macro get_incremental_changed_only_sql(arguments) -%}
+    {%- set keys = arguments['unique_key'] if arguments['unique_key'] is not string else [arguments['unique_key']] -%}
+    {%- set columns = arguments['dest_columns'] -%}
+    merge into {{ arguments['target_relation'] }} as present
+    using {{ arguments['temp_relation'] }} as candidates
+    on (
+        {%- for key in keys %}
+        coalesce(present.{{ key }}::text, '') = coalesce(candidates.{{ key }}::text, '') {{ 'and' if not loop.last }}
+        {%- endfor %}
+    )
+    when matched and (
+        {%- for column in columns %}
+        present.{{ column.quoted }} is distinct from candidates.{{ column.quoted }} {{ 'or' if not loop.last }}
+        {%- endfor %}
+    ) then update set
+        {%- for column in columns %}
+        {{ column.quoted }} = candidates.{{ column.quoted }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    when not matched then insert (
+        {%- for column in columns %}{{ column.quoted }}{{ ', ' if not loop.last }}{% endfor -%}
+    ) values (
+        {%- for column in columns %}candidates.{{ column.quoted }}{{ ', ' if not loop.last }}{% endfor -%}
+    )
+{%- endmacro %}

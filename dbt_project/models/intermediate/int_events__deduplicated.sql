@@ -1,0 +1,164 @@
+{{ config(
+    incremental_strategy='versioned',
+    unique_key='uuid',
+    post_hook="{{ set_mark() }}",
+    meta={'upstream': 'int_loads__validated'},
+    indexes=[{'columns': ['uuid']}, {'columns': ['added_batch']}, {'columns': ['removed_batch']}],
+) }}
+
+-- Which line of which file speaks for an event: the newest upload of its uuid among the admitted loads;
+-- ties break on content, then on the place in the archive, never on the order of loading.
+{%- set removed_loads = loads_removed_since_mark() if is_incremental() else [] %}
+
+with loads as (
+
+    select * from {{ ref('int_loads__validated') }}
+
+),
+
+batch as (
+
+    select coalesce(max(greatest(admitted_batch, removed_batch)), 0) as batch
+    from loads
+
+),
+
+added_loads as (
+
+    select load_id
+    from loads
+    where removed_batch is null
+        {%- if is_incremental() %}
+        and admitted_batch > {{ mark() }}
+        {%- endif %}
+
+),
+
+added as (
+
+    select
+        uuid,
+        load_id,
+        line_number,
+        source,
+        file_key,
+        uploaded_at,
+        content_hash
+    from {{ ref('int_events__unioned') }}
+    where load_id in (select added_loads.load_id from added_loads)
+
+),
+
+{% if is_incremental() -%}
+orphans as (
+
+    -- events whose line stood in a load that is gone
+    select uuid
+    from {{ this }}
+    where removed_batch is null
+        {%- if removed_loads %}
+        and load_id in ({{ removed_loads | join(', ') }})
+        {%- else %}
+        and false
+        {%- endif %}
+
+),
+
+present as (
+
+    select
+        present.uuid,
+        present.load_id,
+        present.line_number,
+        present.source,
+        present.file_key,
+        present.uploaded_at,
+        present.content_hash
+    from {{ this }} as present
+    where present.removed_batch is null
+        and present.uuid in (select added.uuid from added)
+        {%- if removed_loads %}
+        and present.load_id not in ({{ removed_loads | join(', ') }})
+        {%- endif %}
+
+),
+
+candidates as (
+
+    select * from added
+    union all
+    select * from present
+    {%- if removed_loads %}
+    union all
+    -- copies in older loads that had lost to the line that is gone; rare, so it may read all of raw
+    select
+        uuid,
+        load_id,
+        line_number,
+        source,
+        file_key,
+        uploaded_at,
+        content_hash
+    from {{ ref('int_events__unioned') }}
+    where uuid in (select orphans.uuid from orphans)
+        and load_id in (select loads.load_id from loads where loads.removed_batch is null)
+    {%- endif %}
+
+),
+
+{% else -%}
+candidates as (
+
+    select * from added
+
+),
+
+{% endif -%}
+winners as (
+
+    select distinct on (uuid) *
+    from candidates
+    order by
+        uuid,
+        uploaded_at desc nulls last,
+        content_hash,
+        source,
+        file_key,
+        line_number
+
+)
+
+select
+    winners.uuid,
+    winners.source,
+    winners.file_key,
+    winners.load_id,
+    winners.line_number,
+    winners.uploaded_at,
+    winners.content_hash,
+    batch.batch as added_batch,
+    null::bigint as removed_batch
+from winners
+cross join batch
+{%- if is_incremental() and removed_loads %}
+
+union all
+
+select
+    orphans.uuid,
+    null as source,
+    null as file_key,
+    null as load_id,
+    null as line_number,
+    null as uploaded_at,
+    null as content_hash,
+    batch.batch as added_batch,
+    null as removed_batch
+from orphans
+cross join batch
+where not exists (
+    select
+    from candidates
+    where candidates.uuid = orphans.uuid
+)
+{%- endif %}
