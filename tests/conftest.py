@@ -39,6 +39,7 @@ from prefect.settings import (  # noqa: E402
 from flows.lake.bucket import Bucket  # noqa: E402
 from flows.sandbox.amplitude import MOBILE, WEB, AmplitudeSimulator  # noqa: E402
 from flows.sandbox.postgres import Postgres  # noqa: E402
+from flows.sandbox.prefect_client import send_what_is_left  # noqa: E402
 from flows.sandbox.prefect_server import PrefectServer  # noqa: E402
 from flows.sandbox.s3 import S3Server  # noqa: E402
 from flows.settings import S3, Amplitude, Dwh, Logging  # noqa: E402
@@ -70,6 +71,7 @@ def prefect_server(
         os.environ["PREFECT_API_URL"] = server.api_url
         with temporary_settings({PREFECT_API_URL: server.api_url}):
             yield server
+            send_what_is_left()
         del os.environ["PREFECT_API_URL"]
 
 

@@ -1,0 +1,1 @@
+"""`make demo`: the whole way on embedded servers, told act by act."""

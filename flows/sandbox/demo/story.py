@@ -1,0 +1,56 @@
+"""The acts of the demo, in order: servers, pipeline, summary, strictness."""
+
+from pathlib import Path
+
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from flows.errors import Interrupted
+from flows.pipeline import pipeline
+from flows.sandbox.amplitude.dataset import DEMO_END, DEMO_START
+from flows.sandbox.demo import strictness, summary
+from flows.sandbox.demo.flow_log import show_flow_logs
+from flows.sandbox.demo.screen import Screen
+from flows.sandbox.postgres import find_binaries
+from flows.sandbox.prefect_server import PrefectServer
+from flows.sandbox.servers import BUCKET, Servers
+
+
+def tell(directory: Path, prefect: PrefectServer, screen: Screen) -> None:
+    """Run the demo over a folder; prefect is launched, and answers when everything else is up."""
+    with Servers(directory) as servers:
+        _start(servers, prefect, screen)
+        show_flow_logs(screen)
+        # Prefect's heartbeat thread makes each flow run a second longer.
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            screen.act(f"pipeline(start={DEMO_START}, end={DEMO_END}): export, load, transform")
+            result = _run_pipeline(screen)
+            url = servers.postgres.url()
+            summary.show(screen, url, result)
+            strictness.show(screen, url, servers.amplitude_data)
+        summary.show_where_to_look(screen, url)
+
+
+def _start(servers: Servers, prefect: PrefectServer, screen: Screen) -> None:
+    screen.act("Starting servers, all on 127.0.0.1")
+    servers.start_storage()
+    screen.step(f"PostgreSQL {find_binaries().version}: {servers.postgres.url()}")
+    screen.step(f"S3 (rclone): {servers.s3.endpoint_url}, bucket {BUCKET}")
+    rows = servers.start_amplitude()
+    counts = ", ".join(f"{project} {count:,}" for project, count in rows.items())
+    screen.step(
+        f"Amplitude (simulator): {servers.variables()['AMPLITUDE_BASE_URL']}, rows: {counts}"
+    )
+    servers.adopt_variables()
+    prefect.wait()
+    screen.step(f"Prefect: {prefect.ui_url}")
+
+
+def _run_pipeline(screen: Screen) -> object:
+    try:
+        return pipeline(start=str(DEMO_START), end=str(DEMO_END))
+    except Interrupted as interruption:
+        if not strictness.is_own(interruption.file_key):
+            raise
+        screen.step("the last demo ended in the middle of its last act: its load is withdrawn")
+        strictness.withdraw_own_loads()
+        return pipeline(start=str(DEMO_START), end=str(DEMO_END))

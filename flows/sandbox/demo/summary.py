@@ -1,0 +1,69 @@
+"""What stands where after the pipeline: archives, loads, models, the two property tables."""
+
+import psycopg
+from psycopg import sql
+
+from flows.lake.bucket import open_bucket
+from flows.lake.listing import list_objects
+from flows.sandbox.demo.screen import Screen
+from flows.sandbox.servers import psql
+
+PEOPLE = 3
+
+
+def show(screen: Screen, url: str, result: object) -> None:
+    """Print the summary of a pipeline run."""
+    _show_archives(screen, url)
+    for name in ("permanent_user_properties", "changeable_user_properties"):
+        _show_people(screen, url, name)
+
+
+def _show_archives(screen: Screen, url: str) -> None:
+    """Each archive of S3 with what the ledger says of it."""
+    with psycopg.connect(url) as connection:
+        loaded = dict(
+            connection.execute(
+                "select file_key, sum(row_count)::bigint from raw.loads"
+                " where status = 'loaded' group by file_key"
+            ).fetchall()
+        )
+    objects = list_objects(open_bucket(), "amplitude/")
+    screen.act("Archives in S3, and their rows in raw.amplitude_events:")
+    screen.table(
+        ("key", "kB", "rows loaded"),
+        [
+            (key, version.size_bytes // 1000, loaded.get(key, 0))
+            for key, version in sorted(objects.items())
+        ],
+    )
+
+
+def _show_people(screen: Screen, url: str, table: str) -> None:
+    """The first people of a property table, one column each: the tables are wide."""
+    with psycopg.connect(url) as connection:
+        cursor = connection.execute(
+            sql.SQL("select * from {} where ehr_id is not null order by ehr_id limit {}").format(
+                sql.Identifier("dwh", table), sql.Literal(PEOPLE)
+            )
+        )
+        names = [column.name for column in cursor.description or ()]
+        people = cursor.fetchall()
+        (count,) = connection.execute(
+            sql.SQL("select count(*) from {}").format(sql.Identifier("dwh", table))
+        ).fetchone() or (0,)
+    screen.act(f"dwh.{table}: {count:,} rows, the first {len(people)} of them as columns:")
+    screen.table(
+        ("column", *("" for _ in people)),
+        [(name, *(_text(person[at]) for person in people)) for at, name in enumerate(names)],
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)[:36]
+
+
+def show_where_to_look(screen: Screen, url: str) -> None:
+    """Commands that go on from here."""
+    screen.act("Where to look next. `make serve` starts the same servers again; then, elsewhere:")
+    screen.line(f"  SQL       {psql(url)}")
+    screen.line(f"  dbt       cd dbt_project && DWH_DATABASE_URL={url} ../.venv/bin/dbt build")

@@ -1,0 +1,100 @@
+"""All servers of the sandbox over one folder, and the variables that lead every flow to them."""
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from flows.sandbox import postgres
+from flows.sandbox.amplitude.dataset import build
+from flows.sandbox.amplitude.projects import MOBILE, WEB
+from flows.sandbox.amplitude.server import AmplitudeSimulator
+from flows.sandbox.postgres import Postgres
+from flows.sandbox.processes import choose_port
+from flows.sandbox.s3 import S3Server
+from flows.settings import PROJECT
+
+DATABASE = "dwh"
+BUCKET = "archive"
+
+
+class Servers:
+    """PostgreSQL, S3 and the Amplitude simulator, a folder each.
+
+    Used as a context manager: leaving it stops what was started.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.postgres = Postgres(directory / "postgres")
+        self.s3 = S3Server(directory / "s3")
+        self.amplitude: AmplitudeSimulator | None = None
+        self._running = ExitStack()
+
+    @property
+    def amplitude_data(self) -> Path:
+        """Hour files that the simulator serves in place."""
+        return self.directory / "amplitude" / "data"
+
+    def start_storage(self) -> None:
+        """Start PostgreSQL and S3, with their database and bucket."""
+        self._running.enter_context(self.postgres)
+        self.postgres.create_database(DATABASE)
+        self._running.enter_context(self.s3)
+        self.s3.create_bucket(BUCKET)
+
+    def start_amplitude(self) -> dict[str, int]:
+        """Invent the vendor's data unless they are there, and serve them; rows per project."""
+        rows = build(self.amplitude_data)
+        port = choose_port(self.directory / "amplitude" / "port")
+        self.amplitude = AmplitudeSimulator(data=self.amplitude_data, port=port)
+        self._running.enter_context(self.amplitude)
+        return rows
+
+    def variables(self) -> dict[str, str]:
+        """The variables of `.env.example` for these servers."""
+        if self.amplitude is None:
+            raise RuntimeError("start the servers first")
+        return {
+            "DWH_DATABASE_URL": self.postgres.url(DATABASE),
+            "S3_ENDPOINT_URL": self.s3.endpoint_url,
+            "S3_ACCESS_KEY_ID": self.s3.access_key_id,
+            "S3_SECRET_ACCESS_KEY": self.s3.secret_access_key,
+            "S3_REGION": self.s3.region,
+            "S3_BUCKET_NAME": BUCKET,
+            "AMPLITUDE_BASE_URL": self.amplitude.base_url,
+            "AMPLITUDE_WEB_CLIENT_ID": WEB.client_id,
+            "AMPLITUDE_WEB_SECRET_KEY": WEB.secret_key,
+            "AMPLITUDE_MOBILE_CLIENT_ID": MOBILE.client_id,
+            "AMPLITUDE_MOBILE_SECRET_KEY": MOBILE.secret_key,
+        }
+
+    def adopt_variables(self) -> None:
+        """Make these servers the ones that flows of this process use."""
+        os.environ.update(self.variables())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._running.close()
+
+
+def psql(url: str) -> str:
+    """A command line that opens a database: the wheel's psql, or that of the machine."""
+    program = postgres.find_binaries().folder / "psql"
+    return f"{_quoted(program) if os.access(program, os.X_OK) else 'psql'} {url}"
+
+
+def _quoted(path: Path) -> str:
+    try:
+        text = str(path.relative_to(PROJECT))
+    except ValueError:
+        text = str(path)
+    return f'"{text}"' if " " in text else text
