@@ -1,7 +1,7 @@
 """Lines of an Amplitude archive as rows of raw.amplitude_events, in PostgreSQL's CSV.
 
-The plain path (`_plain_rows`) decodes a line with msgspec into the documented types and writes the row
-with one generated function. Whatever it cannot hold exactly (an unknown key, another type, a
+The plain path (`_plain_rows`) decodes a line with msgspec into the documented types and writes the
+row with one generated function. Whatever it cannot hold exactly (an unknown key, another type, a
 control character, a broken surrogate) goes the long path (`_long_row`), value by value: what a
 column holds faithfully stands there, anything else stands as sent in unknown_fields. Both give the
 same row for the same plain line.
