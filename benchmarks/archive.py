@@ -1,0 +1,340 @@
+"""How fast vendor's answers become a weekly archive, and in how much memory.
+
+    python -m benchmarks.archive
+
+MB/s are of NDJSON. Each ratio is to plain isal inflate of the same bytes in the same run, round by
+round in turn, medians. Results: `benchmarks/results/archive.json`. Takes about a minute and 2 GB of
+temporary files.
+"""
+
+import gzip
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from isal import isal_zlib
+
+RESULTS = Path(__file__).parent / "results" / "archive.json"
+MONDAY = date(2025, 1, 6)
+DAYS = 4
+ROUNDS = 3
+#: NDJSON per day at 1x. Four days make 400 MB, the size that was measured before the design.
+DAY_BYTES = 100_000_000
+
+AIM_MB_S = 400.0
+#: Memory counts as constant when four times the input needs no more than this much more.
+AIM_GROWTH = 1.1
+
+
+def main() -> None:
+    """Measure everything, print a table, write the results."""
+    results: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="benchmark-archive-") as name:
+        directory = Path(name)
+        rows = invented_rows()
+        sizes = {}
+        for factor in (1, 4):
+            (directory / f"{factor}x").mkdir()
+            sizes[factor] = make_answers(directory / f"{factor}x", rows, factor)
+        results += speeds(directory / "1x", sizes[1])
+        results += sizes_against_deflate(directory / "1x")
+        results += whole_exports(directory, sizes)
+    show(results)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def invented_rows() -> list[bytes]:
+    """About 30 MB of the sandbox's events: more than any compressor's window looks back."""
+    from flows.sandbox.amplitude.events import generate
+
+    encode = msgspec.json.Encoder().encode
+    rows = generate("mobile", MONDAY, MONDAY + timedelta(days=20), users=600)
+    return [encode(row) + b"\n" for row in rows]
+
+
+def make_answers(directory: Path, rows: list[bytes], factor: int) -> int:
+    """One answer of the vendor per day: stored gzip members, two per hour. Returns NDJSON bytes."""
+    total = 0
+    part_bytes = DAY_BYTES * factor // 48
+    part_rows = part_bytes * len(rows) // sum(map(len, rows))
+    cursor = 0
+    parts: dict[int, tuple[bytes, int]] = {}  # compressing is slow: parts are made once, used often
+    for number in range(DAYS):
+        day = MONDAY + timedelta(days=number)
+        with zipfile.ZipFile(directory / f"{day:%Y%m%d}.zip", "w") as answer:
+            for part in range(48):
+                if cursor not in parts:
+                    lines = (rows[(cursor + i) % len(rows)] for i in range(part_rows))
+                    content = b"".join(lines)
+                    parts[cursor] = gzip.compress(content, 6), len(content)
+                data, size = parts[cursor]
+                answer.writestr(f"1/1_{day}_{part // 2}#{part % 2}.json.gz", data)
+                total += size
+                cursor = (cursor + len(rows) // 12) % (len(rows) // 12 * 12)
+    return total
+
+
+def members(directory: Path) -> Iterator[bytes]:
+    """The gzip members of all answers."""
+    for path in sorted(directory.glob("*.zip")):
+        with zipfile.ZipFile(path) as answer:
+            for info in answer.infolist():
+                yield answer.read(info)
+
+
+def inflate(directory: Path, _: Path) -> None:
+    """The yardstick: isal inflates each member, and nothing is done with the content."""
+    for member in members(directory):
+        stream = isal_zlib.decompressobj(31)
+        rest = member
+        while not stream.eof:
+            stream.decompress(rest, 1 << 20)
+            rest = stream.unconsumed_tail
+
+
+def zlib_again(directory: Path, _: Path) -> None:
+    """What zipfile and gzip of the standard library would do: zlib in, zlib level 6 out."""
+    for member in members(directory):
+        stream = zlib.compressobj(6, zlib.DEFLATED, -15)
+        stream.compress(zlib.decompress(member, 31))
+        stream.flush()
+
+
+def archive_one_thread(directory: Path, out: Path) -> None:
+    """Our archive step in one thread: answers to day files, day files to the archive's bytes."""
+    from flows.lake.archive_index import ArchiveIndex
+    from flows.lake.weekly_archive import _pieces
+    from flows.windows import IsoWeek
+
+    files = {day: day_file(directory, out, day) for day in days()}
+    index = ArchiveIndex("web", IsoWeek.of(MONDAY), {d: f.entry for d, f in files.items()})
+    with (out / "archive.zip").open("wb") as file:
+        for piece in _pieces(None, index, None, files):  # type: ignore[arg-type]
+            file.write(piece)
+
+
+def archive_two_threads(directory: Path, out: Path) -> None:
+    """The same with days side by side, as the export does it."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda day: day_file(directory, out, day), days()))
+
+
+def days() -> list[date]:
+    return [MONDAY + timedelta(days=number) for number in range(DAYS)]
+
+
+def day_file(directory: Path, out: Path, day: date) -> Any:
+    from flows.lake.day_file import DayWriter
+    from flows.vendors.amplitude_zip import read_hours
+    from flows.windows import Window
+
+    with DayWriter(out / f"{day}.deflate") as writer:
+        for _, blocks in read_hours(directory / f"{day:%Y%m%d}.zip", Window.of_day(day)):
+            writer.add_hour(blocks)
+        return writer.finish(complete=True)
+
+
+def speeds(directory: Path, size: int) -> list[dict[str, Any]]:
+    """MB/s of each way, in turn."""
+    ways = {
+        "isal inflate only (yardstick)": (inflate, None),
+        "archive step, one thread": (archive_one_thread, AIM_MB_S),
+        "archive step, days side by side": (archive_two_threads, AIM_MB_S),
+        "zlib level 6 (standard library)": (zlib_again, None),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    with tempfile.TemporaryDirectory(dir=directory.parent) as out:
+        for round_number in range(ROUNDS):
+            for name, (way, _) in ways.items():
+                if way is zlib_again and round_number:
+                    continue  # slow, and only there for scale
+                started = time.perf_counter()
+                way(directory, Path(out))
+                seconds[name].append(time.perf_counter() - started)
+    speed = {name: size / 1e6 / statistics.median(taken) for name, taken in seconds.items()}
+    yardstick = speed["isal inflate only (yardstick)"]
+    return [
+        result(name, speed[name], "MB/s", ratio=speed[name] / yardstick, aim=aim)
+        for name, (_, aim) in ways.items()
+    ]
+
+
+def sizes_against_deflate(directory: Path) -> list[dict[str, Any]]:
+    """The archive must not be larger than deflate level 1 would make it."""
+    with tempfile.TemporaryDirectory(dir=directory.parent) as out:
+        ours = day_file(directory, Path(out), MONDAY).entry.deflated_bytes
+    stream = zlib.compressobj(1, zlib.DEFLATED, -15)
+    theirs = 0
+    with zipfile.ZipFile(directory / f"{MONDAY:%Y%m%d}.zip") as answer:
+        for info in answer.infolist():
+            theirs += len(stream.compress(zlib.decompress(answer.read(info), 31)))
+    theirs += len(stream.flush())
+    return [
+        result("archive size", ours / 1e6, "MB", ratio=ours / theirs)
+        | {"aim": "ratio <= 1 to zlib level 1", "holds": ours <= theirs}
+    ]
+
+
+class Vendor(BaseHTTPRequestHandler):
+    """Serves the prepared answers as files: the export is measured, not the simulator."""
+
+    directory: Path
+
+    def do_GET(self) -> None:
+        day = parse_qs(urlsplit(self.path).query)["start"][0][:8]
+        path = self.directory / f"{day}.zip"
+        self.send_response(200)
+        self.send_header("Content-Length", str(path.stat().st_size))
+        self.end_headers()
+        with path.open("rb") as file:
+            self.connection.sendfile(file)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Be silent."""
+
+
+def whole_exports(directory: Path, sizes: dict[int, int]) -> list[dict[str, Any]]:
+    """export_days in a process of its own, from HTTP into rclone's S3: time and memory."""
+    from flows.sandbox.s3 import S3Server
+
+    found: dict[int, dict[str, float]] = {}
+    with S3Server(directory / "s3") as s3:
+        for factor in sizes:
+            s3.create_bucket(f"archive-{factor}x")
+            handler = type("Handler", (Vendor,), {"directory": directory / f"{factor}x"})
+            server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            environment = os.environ | {
+                "AMPLITUDE_BASE_URL": f"http://127.0.0.1:{server.server_address[1]}",
+                "AMPLITUDE_WEB_CLIENT_ID": "id",
+                "AMPLITUDE_WEB_SECRET_KEY": "secret",
+                "S3_ACCESS_KEY_ID": s3.access_key_id,
+                "S3_SECRET_ACCESS_KEY": s3.secret_access_key,
+                "S3_ENDPOINT_URL": s3.endpoint_url,
+                "S3_BUCKET_NAME": f"archive-{factor}x",
+            }
+            child = subprocess.run(
+                [sys.executable, "-m", "benchmarks.archive", "--child"],
+                env=environment,
+                cwd=Path(__file__).parent.parent,
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+            found[factor] = json.loads(child.stdout)
+            server.shutdown()
+            server.server_close()
+    results = []
+    for factor, measured in found.items():
+        if int(measured["ndjson_bytes"]) != sizes[factor]:
+            raise SystemExit(f"{measured['ndjson_bytes']} bytes came instead of {sizes[factor]}")
+        speed = sizes[factor] / 1e6 / measured["seconds"]
+        results.append(result(f"whole export, {factor}x, HTTP to S3", speed, "MB/s"))
+        speed = sizes[factor] / 1e6 / measured["replace_seconds"]
+        results.append(result(f"one of {DAYS} days replaced, {factor}x", speed, "MB/s"))
+    growth = found[4]["peak_mb"] / found[1]["peak_mb"]
+    results.append(result("idle process (imports)", found[1]["idle_mb"], "MB peak"))
+    results.append(result("export, 1x input", found[1]["peak_mb"], "MB peak"))
+    results.append(
+        result("export, 4x input", found[4]["peak_mb"], "MB peak", ratio=growth)
+        | {"aim": f"ratio <= {AIM_GROWTH} to 1x", "holds": growth <= AIM_GROWTH}
+    )
+    return results
+
+
+def child() -> None:
+    """Export the days, replace one, and say how long and in how much memory."""
+    from flows.export_amplitude import export_days
+
+    idle_mb = peak_mb()
+    now = datetime(2025, 2, 1, tzinfo=UTC)
+    started = time.perf_counter()
+    done = export_days(days()[0], days()[-1], "web", now=lambda: now)
+    seconds = time.perf_counter() - started
+    started = time.perf_counter()
+    replace_a_day(done.archives[0].key)
+    print(
+        json.dumps(
+            {
+                "seconds": seconds,
+                "replace_seconds": time.perf_counter() - started,
+                "ndjson_bytes": done.archives[0].ndjson_bytes,
+                "idle_mb": idle_mb,
+                "peak_mb": peak_mb(),
+            }
+        )
+    )
+
+
+def replace_a_day(key: str) -> None:
+    """Put another second day into the archive; the other days are kept and checked on the way."""
+    from flows.lake.bucket import open_bucket
+    from flows.lake.day_file import DayWriter
+    from flows.lake.weekly_archive import write_days
+    from flows.windows import IsoWeek
+
+    with tempfile.TemporaryDirectory() as directory:
+        with DayWriter(Path(directory) / "day") as writer:
+            writer.add_hour([b"{}\n"])
+            file = writer.finish(complete=True)
+        write_days(open_bucket(), key, "web", IsoWeek.of(MONDAY), {days()[1]: file})
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process; ru_maxrss would count its parent's before exec."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def result(
+    name: str, value: float, unit: str, *, ratio: float | None = None, aim: float | None = None
+) -> dict[str, Any]:
+    """One line of the results; holds is None where there is no aim."""
+    return {
+        "name": name,
+        "value": round(value, 1),
+        "unit": unit,
+        "ratio": None if ratio is None else round(ratio, 3),
+        "aim": aim,
+        "holds": None if aim is None else value >= aim,
+    }
+
+
+def show(results: list[dict[str, Any]]) -> None:
+    """The table for people."""
+    table = io.StringIO()
+    for line in results:
+        ratio = "" if line["ratio"] is None else f"{line['ratio']:.2f}"
+        holds = {None: "", True: "holds", False: "MISSED"}[line["holds"]]
+        aim = "" if line["aim"] is None else str(line["aim"])
+        table.write(
+            f"{line['name']:<36} {line['value']:>9.1f} {line['unit']:<8}"
+            f" {ratio:>6}  {aim:<28} {holds}\n"
+        )
+    print(table.getvalue(), end="")
+
+
+if __name__ == "__main__":
+    child() if "--child" in sys.argv else main()
