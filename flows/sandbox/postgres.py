@@ -50,6 +50,29 @@ class Binaries:
     folder: Path
     version: int
 
+    def copied_to(self, target: Path) -> "Binaries":
+        """The same programs in another folder, readable by everybody; copied unless they are there.
+
+        A wheel keeps libraries beside its package, in `<package>.libs`, and finds them relatively.
+        """
+        installation = self.folder.parent
+        package = installation.parent
+        libraries = package.with_name(f"{package.name}.libs")
+        if not target.exists():
+            unfinished = target.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.copytree(
+                installation, unfinished / package.name / installation.name, symlinks=True
+            )
+            if libraries.is_dir():
+                shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+            for path in (unfinished, *unfinished.rglob("*")):
+                if not path.is_symlink():
+                    runs = path.is_dir() or path.stat().st_mode & 0o100
+                    path.chmod(0o755 if runs else 0o644)
+            unfinished.rename(target)
+        return Binaries(target / package.name / installation.name / self.folder.name, self.version)
+
 
 def find_binaries() -> Binaries:
     """The first server of version 16 or newer: $POSTGRES_BIN, the wheel, PATH, Debian's folders.
@@ -229,15 +252,7 @@ class Home:
             shutil.rmtree(elsewhere, ignore_errors=True)
         _make_own_folder(elsewhere)
         if not _can_run(binaries, run_as):
-            copy = elsewhere / f"postgresql-{binaries.version}"
-            if not copy.exists():
-                unfinished = copy.with_suffix(".unfinished")
-                shutil.rmtree(unfinished, ignore_errors=True)
-                shutil.copytree(binaries.folder.parent, unfinished, symlinks=True)
-                for path in (unfinished, *unfinished.rglob("*")):
-                    path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-                unfinished.rename(copy)
-            binaries = Binaries(copy / binaries.folder.name, binaries.version)
+            binaries = binaries.copied_to(elsewhere / f"postgresql-{binaries.version}")
         if not link.is_symlink():
             link.symlink_to(elsewhere / "data")
         return cls(elsewhere / "data", binaries)

@@ -101,3 +101,13 @@ def test_wrong_binaries_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     with pytest.raises(SandboxFailed) as raised:
         find_binaries()
     assert str(raised.value) == f"POSTGRES_BIN={tmp_path} holds no initdb and postgres >= 16"
+
+
+def test_binaries_run_from_a_copy(tmp_path: Path) -> None:
+    """A copy of the binaries, for a user who cannot enter the wheel, runs with its libraries."""
+    found = find_binaries()
+    copy = found.copied_to(tmp_path / "a copy")
+    for name in ("initdb", "postgres"):
+        said = subprocess.run([copy.folder / name, "--version"], capture_output=True, check=True)
+        assert f"(PostgreSQL) {found.version}".encode() in said.stdout
+    assert found.copied_to(tmp_path / "a copy") == copy
