@@ -39,6 +39,7 @@ UNREADABLE_ZIP = (
     zipfile.BadZipFile,
     NotImplementedError,
     ValueError,
+    OSError,
     OverflowError,
     EOFError,
     struct.error,
@@ -219,7 +220,7 @@ class _RangedFile(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if base + offset < 0:
-            raise ValueError("seek before the start")
+            raise OSError("seek before the start")  # as a real file would; zipfile expects it
         self._position = base + offset
         return self._position
 
