@@ -1,5 +1,7 @@
 """Where things lie in S3: object keys, and the names of members inside archives."""
 
+import re
+
 from flows.errors import BadRequest
 from flows.windows import IsoWeek
 
@@ -24,3 +26,9 @@ def archive_prefix(directory: str, source: str) -> str:
 def archive_member(week: IsoWeek) -> str:
     """Name of the one member inside a weekly archive, such as "2025_week_02.ndjson"."""
     return f"{week}.ndjson"
+
+
+def week_of_key(key: str) -> IsoWeek | None:
+    """The week that an archive's key names, None where the key is not an archive's."""
+    name = re.fullmatch(r"(\d{4})_week_([0-4]\d|5[0-3])\.zip", key.rpartition("/")[2])
+    return IsoWeek(int(name[1]), int(name[2])) if name else None

@@ -1,0 +1,160 @@
+"""pipeline: export and load every source side by side, then transform once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+
+from prefect import flow, task
+from prefect.futures import PrefectFuture
+from prefect.logging import get_run_logger
+
+from flows.errors import BadRequest, DwhHelperError, Interrupted, SourcesFailed
+from flows.export_amplitude import ExportResult, export_days
+from flows.export_progress import PrefectProgress
+from flows.lake.bucket import open_bucket
+from flows.lake.keys import archive_prefix, week_of_key
+from flows.lake.listing import list_objects
+from flows.load_progress import PrefectLoadProgress
+from flows.load_raw import LoadResult, load_archives
+from flows.transform import TransformResult, build, show_interruption, show_nodes
+from flows.vendors.amplitude_wire import READY_AFTER
+from flows.windows import parse_day
+
+#: Source of the pipeline -> what export_amplitude calls it.
+AMPLITUDE_PROJECTS = {"amplitude_web": "web", "amplitude_mobile": "mobile"}
+#: Without dates at least these last closed days are looked at; what is archived is not asked again.
+LOOKBACK = timedelta(days=14)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineResult:
+    """A run in which everything went through. exports, loads: one for each source, in its order."""
+
+    start: date
+    end: date
+    exports: tuple[ExportResult, ...]
+    loads: tuple[LoadResult, ...]
+    transform: TransformResult
+
+
+@flow(
+    name="pipeline",
+    description="Exports and loads all sources, then builds all tables.",
+    persist_result=False,
+)
+def pipeline(
+    start: date | str | int | None = None,
+    end: date | str | int | None = None,
+    sources: Sequence[str] = ("amplitude_web", "amplitude_mobile"),
+) -> PipelineResult:
+    """Bring the warehouse up to date.
+
+    Args:
+        start: First day (UTC); by default the first closed day that the archive may lack.
+        end: Last day, inclusive; by default the last closed one.
+        sources: Which sources to export and load; the tables are built from all there are.
+
+    A source that fails does not stop the others: what arrived is transformed, then SourcesFailed names
+    each failed source with its error. Raises Interrupted when only the gate stops the run, BadRequest.
+    """
+    first, last = span(start, end, sources)
+    get_run_logger().info("days %s to %s of %s", first, last, ", ".join(sources))
+    exported = {source: export_source.submit(source, first, last) for source in sources}
+    loaded = {source: load_source.submit(source, return_state=False, wait_for=[exported[source]]) for source in sources}
+    errors: dict[str, BaseException] = {}
+    exports = [_result(source, exported[source], errors) for source in sources]
+    loads = [
+        None if source in errors else _result(source, loaded[source], errors) for source in sources
+    ]
+    try:
+        transformed = transform_all()
+    except DwhHelperError as error:
+        if not errors:
+            raise
+        errors["transform"] = error
+    if errors:
+        raise SourcesFailed(errors)
+    return PipelineResult(
+        first,
+        last,
+        tuple(result for result in exports if result is not None),
+        tuple(result for result in loads if result is not None),
+        transformed,
+    )
+
+
+@task(task_run_name="export-{source}")
+def export_source(source: str, start: date, end: date) -> ExportResult:
+    """Archive the days of one source."""
+    with PrefectProgress(f"export-{source.replace('_', '-')}") as progress:
+        return export_days(start, end, AMPLITUDE_PROJECTS[source], progress=progress.tell)
+
+
+@task(task_run_name="load-{source}")
+def load_source(source: str) -> LoadResult:
+    """Load what the archive of one source has and raw lacks."""
+    progress = PrefectLoadProgress(f"load-{source.replace('_', '-')}")
+    return load_archives(source, on_progress=progress.tell, say=get_run_logger().info)
+
+
+@task(task_run_name="transform")
+def transform_all() -> TransformResult:
+    """Build all tables. No time-out and no retries: dbt's threads would outlive them."""
+    try:
+        return build(say=get_run_logger().info, show=show_nodes)
+    except Interrupted as report:
+        show_interruption(report)
+        raise
+
+
+def span(
+    start: date | str | int | None,
+    end: date | str | int | None,
+    sources: Sequence[str],
+    now: datetime | None = None,
+) -> tuple[date, date]:
+    """The days to export, both inclusive.
+
+    Without an end: the last day whose every hour the vendor has ready. Without a start: LOOKBACK before
+    the end, or the week in which a source's archive ends where that is earlier, so that a pipeline that
+    rested for a month leaves no hole. Raises BadRequest.
+    """
+    unknown = [source for source in sources if source not in AMPLITUDE_PROJECTS]
+    if unknown or not sources:
+        raise BadRequest(f"unknown sources {unknown}: choose from {', '.join(AMPLITUDE_PROJECTS)}")
+    now = now or datetime.now(UTC)
+    # A day is closed when its last hour is ready.
+    closed = (now + timedelta(hours=1) - READY_AFTER).date() - timedelta(days=1)
+    last = closed if end is None else parse_day(end)
+    if start is not None:
+        first = parse_day(start)
+        if last < first:
+            raise BadRequest(f"end {last} is before start {first}")
+        return first, last
+    return min([last - LOOKBACK + timedelta(days=1), *_archive_ends(sources, last)]), last
+
+
+def _archive_ends(sources: Sequence[str], last: date) -> list[date]:
+    """For each source that has any: the Monday of its newest archive up to a day."""
+    bucket = open_bucket()
+    ends = []
+    for source in sources:
+        prefix = archive_prefix("amplitude", AMPLITUDE_PROJECTS[source])
+        weeks = [week_of_key(key) for key in list_objects(bucket, prefix)]
+        mondays = [week.monday for week in weeks if week is not None and week.monday <= last]
+        if mondays:
+            ends.append(max(mondays))
+    return ends
+
+
+def _result(
+    source: str, future: PrefectFuture[Result], errors: dict[str, BaseException]
+) -> Result | None:
+    """What a task returned; its error goes to the list, so that the other sources go on."""
+    result = future.result(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        errors[source] = result
+        return None
+    return result

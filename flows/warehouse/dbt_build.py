@@ -1,0 +1,152 @@
+"""`dbt build` in this process, one at a time: dbtRunner is not thread-safe, and there is one writer.
+
+The lock of the warehouse itself is taken by dbt's own on-run-start hook (macros/build_lock.sql), so
+that it also holds against people who run plain `dbt build`; here one only waits for it politely.
+"""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from flows.errors import BuildFailed, WarehouseBusy
+from flows.settings import PROJECT, Dwh
+from flows.warehouse.connection import connect
+
+DBT_PROJECT = PROJECT / "dbt_project"
+#: The test whose failures are data's fault; every other failure is the project's or the server's.
+GATE = "property_findings"
+BUILD_LOCK = "pg_try_advisory_lock(hashtext('dwh_helper build'), hashtext('dwh'))"
+BUILD_UNLOCK = "pg_advisory_unlock(hashtext('dwh_helper build'), hashtext('dwh'))"
+#: Builds take minutes; whoever waits longer than this should look at who holds the lock.
+WAIT_FOR_LOCK_S = 3600.0
+_POLL_S = 2.0
+_BUSY = "another build holds the warehouse"
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOutcome:
+    """One model, test or hook of a build. rows: written by a model, or found by a test; seconds: wall."""
+
+    name: str
+    kind: str
+    status: str
+    seconds: float
+    rows: int | None
+    message: str
+
+
+def run_build(
+    select: str | None = None,
+    full_refresh: bool = False,
+    *,
+    settings: Dwh | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[NodeOutcome]:
+    """`dbt build` of production; the outcome of every node, failed ones included.
+
+    select: dbt's node selection, blanks between several. say: gets a line as each node ends.
+    Raises WarehouseBusy after an hour behind another build, BuildFailed where dbt did not get as far as
+    building (project, mapping, connection).
+    """
+    settings = settings or Dwh.load()
+    deadline = time.monotonic() + WAIT_FOR_LOCK_S
+    while True:
+        with _one_at_a_time:
+            _wait_for_turn(settings, deadline, say)
+            outcomes = _invoke(select, full_refresh, settings, say)
+        # Somebody else may have been faster between the look at the lock and dbt's own try.
+        if not any(_BUSY in outcome.message for outcome in outcomes):
+            return outcomes
+
+
+def _wait_for_turn(settings: Dwh, deadline: float, say: Callable[[str], None]) -> None:
+    told = False
+    with connect(settings.database_url.get_secret_value(), autocommit=True) as connection:
+        while True:
+            row = connection.execute(f"select {BUILD_LOCK}").fetchone()
+            if row and row[0]:
+                connection.execute(f"select {BUILD_UNLOCK}")
+                return
+            if time.monotonic() > deadline:
+                raise WarehouseBusy(f"{_BUSY} for more than {WAIT_FOR_LOCK_S:.0f} s")
+            if not told:
+                say(f"{_BUSY}; waiting")
+                told = True
+            time.sleep(_POLL_S)
+
+
+def _invoke(
+    select: str | None, full_refresh: bool, settings: Dwh, say: Callable[[str], None]
+) -> list[NodeOutcome]:
+    # Imported here: dbt takes more than a second to import, which only a build should pay.
+    from dbt.cli.main import dbtRunner
+
+    arguments = [
+        "build",
+        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+        *("--target", "prod", "--exclude-resource-type", "unit_test"),
+        *("--log-level", "none", "--log-level-file", "none", "--no-use-colors"),
+        *(("--select", *select.split()) if select else ()),
+        *(("--full-refresh",) if full_refresh else ()),
+    ]
+    with _database_url_in_environment(settings):
+        answer = dbtRunner(callbacks=[_tell(say)]).invoke(arguments)
+    results = getattr(answer.result, "results", None)
+    if results is None:
+        raise BuildFailed(redact(f"dbt could not start: {answer.exception}"))
+    return [_outcome(result) for result in results]
+
+
+@contextmanager
+def _database_url_in_environment(settings: Dwh) -> Iterator[None]:
+    """profiles.yml reads the environment; the setting may stand in `.env` alone."""
+    name, before = "DWH_DATABASE_URL", os.environ.get("DWH_DATABASE_URL")
+    os.environ[name] = settings.database_url.get_secret_value()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _tell(say: Callable[[str], None]) -> Callable[[Any], None]:
+    wanted = {"LogModelResult", "LogTestResult", "LogSnapshotResult"}
+
+    def callback(event: Any) -> None:
+        if event.info.name in wanted:
+            say(event.info.msg.strip())
+
+    return callback
+
+
+def _outcome(result: Any) -> NodeOutcome:
+    rows = result.failures
+    if rows is None:
+        rows = (result.adapter_response or {}).get("rows_affected")
+    return NodeOutcome(
+        name=result.node.name,
+        kind=str(result.node.resource_type),
+        status=str(result.status),
+        seconds=round(result.execution_time, 3),
+        rows=None if rows is None or rows < 0 else int(rows),
+        message=redact(result.message or ""),
+    )
+
+
+def redact(message: str) -> str:
+    """A message of dbt or PostgreSQL without the values it quotes: they can be a patient's.
+
+    PostgreSQL puts values behind a colon in double quotes, in parentheses of a DETAIL, and in the
+    CONTEXT; names of tables and columns stand in front and stay.
+    """
+    message = re.sub(r'(: )".*"', r'\1"…"', message)
+    message = re.sub(r"(?m)^(\s*DETAIL:).*$", r"\1 (not shown)", message)
+    return re.sub(r"(?m)^(\s*CONTEXT:).*$", r"\1 (not shown)", message)
