@@ -33,7 +33,7 @@ class MissingSetting(DwhHelperError):
 class VendorError(DwhHelperError):
     """A vendor's API did not give the data.
 
-    vendor: such as "amplitude"; window: the span that was asked, as text; status: HTTP status or None.
+    vendor: such as "amplitude"; window: the span that was asked, as text; status: HTTP status.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class WarehouseFailed(DwhHelperError):
 
 
 class BuildFailed(DwhHelperError):
-    """dbt failed, and not because of data: SQL, connection or project. nodes: unique ids that failed."""
+    """dbt failed, and not because of data: SQL, connection or project. nodes: which failed."""
 
     def __init__(self, message: str, *, nodes: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -126,7 +126,7 @@ class Interrupted(DwhHelperError):
     status: always "interrupted".
     reason: what kind, such as "unknown_key", "invalid_value", "unreadable_line", "unreadable_file".
     file_key: the object in S3, or None where no file is to blame.
-    last_successful_line: 0-based line before the first bad one, None if the first line is bad or unknown.
+    last_successful_line: 0-based line before the first bad one, None if the first line is bad.
     failed_line: 0-based number of the first bad line, None where the file cannot be read at all.
     error_message: one sentence for people; never a patient's value.
     findings: how many findings of each reason.
@@ -169,5 +169,5 @@ class Interrupted(DwhHelperError):
 def _rebuild(
     cls: type[DwhHelperError], message: str, attributes: dict[str, object]
 ) -> DwhHelperError:
-    """Unpickle an error whose constructor takes keywords (Prefect sends errors between processes)."""
+    """Unpickle an error whose constructor takes keywords: Prefect sends errors around."""
     return cls(message, **attributes)

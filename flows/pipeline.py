@@ -56,13 +56,17 @@ def pipeline(
         end: Last day, inclusive; by default the last closed one.
         sources: Which sources to export and load; the tables are built from all there are.
 
-    A source that fails does not stop the others: what arrived is transformed, then SourcesFailed names
-    each failed source with its error. Raises Interrupted when only the gate stops the run, BadRequest.
+    A source that fails does not stop the others: what arrived is transformed, then SourcesFailed
+    names each failed source with its error. Raises Interrupted when only the gate stops the run,
+    BadRequest.
     """
     first, last = span(start, end, sources)
     get_run_logger().info("days %s to %s of %s", first, last, ", ".join(sources))
     exported = {source: export_source.submit(source, first, last) for source in sources}
-    loaded = {source: load_source.submit(source, return_state=False, wait_for=[exported[source]]) for source in sources}
+    loaded = {
+        source: load_source.submit(source, return_state=False, wait_for=[exported[source]])
+        for source in sources
+    }
     errors: dict[str, BaseException] = {}
     exports = [_result(source, exported[source], errors) for source in sources]
     loads = [
@@ -117,9 +121,9 @@ def span(
 ) -> tuple[date, date]:
     """The days to export, both inclusive.
 
-    Without an end: the last day whose every hour the vendor has ready. Without a start: LOOKBACK before
-    the end, or the week in which a source's archive ends where that is earlier, so that a pipeline that
-    rested for a month leaves no hole. Raises BadRequest.
+    Without an end: the last day whose every hour the vendor has ready. Without a start: LOOKBACK
+    before the end, or the week in which a source's archive ends where that is earlier, so that a
+    pipeline that rested for a month leaves no hole. Raises BadRequest.
     """
     unknown = [source for source in sources if source not in AMPLITUDE_PROJECTS]
     if unknown or not sources:

@@ -1,4 +1,4 @@
-"""transform: `dbt build` of production, and the interruption report when the gate holds data back."""
+"""transform: `dbt build` of production, and the report when the gate holds data back."""
 
 import logging
 import time
@@ -40,7 +40,7 @@ class TransformResult:
 @flow(
     name="transform",
     description="Builds and tests all tables from the raw ones: dbt build.",
-    # A retry would race the threads that a killed dbt may leave behind, and a finding stays a finding.
+    # A retry would race the threads that a killed dbt may leave behind, and findings stay.
     retries=0,
     persist_result=False,
 )
@@ -51,8 +51,8 @@ def transform(select: str | None = None, full_refresh: bool = False) -> Transfor
         select: Only these nodes, in dbt's own words, such as "permanent_user_properties+".
         full_refresh: Make every table anew from all admitted loads.
 
-    Raises Interrupted when data stops the build (nothing downstream changed), BuildFailed for any other
-    failure of dbt, WarehouseBusy after an hour behind another build.
+    Raises Interrupted when data stops the build (nothing downstream changed), BuildFailed for any
+    other failure of dbt, WarehouseBusy after an hour behind another build.
     """
     try:
         return build(select, full_refresh, say=get_run_logger().info, show=show_nodes)

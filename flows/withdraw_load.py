@@ -31,8 +31,8 @@ class WithdrawnLoad:
 def withdraw_load(load_id: int, reason: str) -> WithdrawnLoad:
     """Take a load out of the count, though its file stays in the archive.
 
-    The way out for a file that cannot be had in a better form. The same content is never loaded again; a
-    different content of the file is. audit.withdrawn_loads lists what was withdrawn.
+    The way out for a file that cannot be had in a better form. The same content is never loaded
+    again; a different content of the file is. audit.withdrawn_loads lists what was withdrawn.
 
     Raises BadRequest for an unknown load, one that is out already, or an empty reason.
     """
@@ -57,7 +57,8 @@ def withdraw(load_id: int, reason: str, *, settings: Dwh | None = None) -> Withd
         if not held or not held[0]:
             raise WarehouseBusy("a build is running; withdraw the load when it is done")
         load = connection.execute(
-            "select source, file_key, row_count, status from raw.loads where load_id = %s for update",
+            "select source, file_key, row_count, status from raw.loads"
+            " where load_id = %s for update",
             [load_id],
         ).fetchone()
         if load is None:

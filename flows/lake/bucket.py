@@ -32,7 +32,7 @@ def open_bucket(settings: S3 | None = None) -> Bucket:
             config=Config(
                 retries={"mode": "standard", "max_attempts": 5},
                 signature_version="s3v4",
-                # Path-style works everywhere; virtual hosts need DNS that a self-hosted server lacks.
+                # Path-style works everywhere; virtual hosts need DNS that many servers lack.
                 s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
                 connect_timeout=10,
                 read_timeout=120,

@@ -1,4 +1,4 @@
-"""`dbt build` in this process, one at a time: dbtRunner is not thread-safe, and there is one writer.
+"""`dbt build` in this process, one at a time: dbtRunner is not thread-safe.
 
 The lock of the warehouse itself is taken by dbt's own on-run-start hook (macros/build_lock.sql), so
 that it also holds against people who run plain `dbt build`; here one only waits for it politely.
@@ -31,7 +31,7 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class NodeOutcome:
-    """One model, test or hook of a build. rows: written by a model, or found by a test; seconds: wall."""
+    """One model, test or hook of a build. rows: written by a model, or found by a test."""
 
     name: str
     kind: str
@@ -51,8 +51,8 @@ def run_build(
     """`dbt build` of production; the outcome of every node, failed ones included.
 
     select: dbt's node selection, blanks between several. say: gets a line as each node ends.
-    Raises WarehouseBusy after an hour behind another build, BuildFailed where dbt did not get as far as
-    building (project, mapping, connection).
+    Raises WarehouseBusy after an hour behind another build, BuildFailed where dbt did not get as
+    far as building (project, mapping, connection).
     """
     settings = settings or Dwh.load()
     deadline = time.monotonic() + WAIT_FOR_LOCK_S

@@ -46,7 +46,8 @@ def interruption(settings: Dwh | None = None) -> Interrupted:
     return Interrupted(
         f"{subject} in {file_key} line {line} (0-based), source {source}, load {load_id};"
         f" {total} findings in all. {CURES.get(reason, _OTHER_CURE)}, then run transform again."
-        f" Values: select * from audit.property_findings. Last way out: withdraw_load({load_id}).",
+        " The values stand in audit.property_findings."
+        f" Last way out: withdraw_load({load_id}).",
         reason=reason,
         file_key=file_key,
         failed_line=line,
