@@ -21,9 +21,12 @@ PATH = "/api/2/export"
 READY_AFTER = timedelta(hours=3)
 
 #: So many bytes of an answer are enough to tell what it is: a zip's magic, or a sentence.
-BYTES_TO_UNDERSTAND = 512
+BYTES_TO_UNDERSTAND = 2048
 
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # a member, or the end of a zip without members
+
+#: What the live service says with a 404, in lower case.
+_NOT_FOUND = b"raw data files were not found"
 
 _S3_EXPORT = (
     "Only the vendor's own export to S3 can give it:"
@@ -218,6 +221,8 @@ def _where(question: Question, status: int | None) -> _Where:
 
 def _is_page(headers: Mapping[str, str], body: bytes) -> bool:
     """Whether a 404 is a web server's page, not the API's: a wrong address is no empty day."""
+    if _NOT_FOUND in body.lower():
+        return False
     return "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<"
 
 

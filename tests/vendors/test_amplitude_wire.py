@@ -62,6 +62,7 @@ def test_the_key_pair_is_never_shown() -> None:
         (200, {}, b"a\x00b\n", Again("a 200 that is no zip but 'a b'", 200)),
         (404, {}, NOT_FOUND, NoData()),
         (404, {}, b"", NoData()),
+        (404, {"content-type": "text/html"}, b"<html>" + NOT_FOUND, NoData()),
         (400, {}, b"The file size of the exported data is too large.", TooLarge()),
         (504, {}, b"", TimedOut()),
         (429, {}, b"slow down", Again("status 429", 429)),
