@@ -141,31 +141,23 @@ class Postgres:
 
         SandboxFailed if no binaries are found, the folder is in use, or the server does not start.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
         binaries = find_binaries()
         run_as = _unprivileged_user()
-        home = Home.prepare(self.directory, binaries, run_as)
-        self.port = self.port or choose_port(self.directory / "port")
-        options = {**FAST, "listen_addresses": LOOPBACK, "unix_socket_directories": ""}
-        command = [
-            str(home.binaries.folder / "postgres"),
-            "-D",
-            str(home.data),
-            "-p",
-            str(self.port),
-        ]
-        for name, value in options.items():
-            command += ["-c", f"{name}={value}"]
         process = GuardedProcess(
-            command,
             self.directory,
             name="PostgreSQL",
             stop_signal=signal.SIGINT,  # fast shutdown: do not wait for clients
-            run_as=run_as,
-            environment=_clean_environment(),
-            cwd=Path("/"),  # the other user may not be able to enter ours
         )
-        process.start(before=lambda: _prepare_data(home, run_as))
+        with process.claimed():
+            home = Home.prepare(self.directory, binaries, run_as)
+            _prepare_data(home, run_as)
+            self.port = self.port or choose_port(self.directory / "port")
+            process.start(
+                _command(home, self.port),
+                run_as=run_as,
+                environment=_clean_environment(),
+                cwd=Path("/"),  # the other user may not be able to enter ours
+            )
         self._process = process
         process.wait_until(self._answers)
 
@@ -363,6 +355,14 @@ def _prepare_data(home: Home, run_as: RunAs | None) -> None:
     if done.returncode != 0:
         raise SandboxFailed(f"initdb failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
     (data / "initialised").touch()
+
+
+def _command(home: Home, port: int) -> list[str]:
+    options = {**FAST, "listen_addresses": LOOPBACK, "unix_socket_directories": ""}
+    command = [str(home.binaries.folder / "postgres"), "-D", str(home.data), "-p", str(port)]
+    for name, value in options.items():
+        command += ["-c", f"{name}={value}"]
+    return command
 
 
 def _clean_environment() -> dict[str, str]:

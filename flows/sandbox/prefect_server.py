@@ -37,19 +37,16 @@ class PrefectServer:
 
     def launch(self) -> None:
         """Start the server without waiting until it answers."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self.port = self.port or choose_port(self.directory / "port")
-        command = [sys.executable, "-m", "prefect", "server", "start"]
-        command += ["--host", LOOPBACK, "--port", str(self.port)]
-        self._process = GuardedProcess(
-            command,
-            self.directory,
-            name="Prefect server",
-            stop_signal=signal.SIGINT,
-            environment=self.environment(),
-            cwd=self.directory,  # its folder holds no prefect.toml or .env
-        )
-        self._process.start()
+        process = GuardedProcess(self.directory, name="Prefect server", stop_signal=signal.SIGINT)
+        with process.claimed():
+            self.port = self.port or choose_port(self.directory / "port")
+            command = [sys.executable, "-m", "prefect", "server", "start"]
+            process.start(
+                [*command, "--host", LOOPBACK, "--port", str(self.port)],
+                environment=self.environment(),
+                cwd=self.directory,  # its folder holds no prefect.toml or .env
+            )
+        self._process = process
 
     def wait(self) -> None:
         """Wait until the server answers; SandboxFailed if it does not."""

@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,56 +37,66 @@ class RunAs:
 class GuardedProcess:
     """One server process under `guard.py`.
 
-    command: absolute path and arguments. directory: holds `lock` and `server.log`; made if missing.
-    stop_signal: what asks this server to stop. environment: the whole environment, by default ours.
+    directory: holds `lock` and `server.log`; made if missing. stop_signal: asks the server to stop.
+
+        with process.claimed():
+            ...  # nobody else uses the directory: a remembered port is free again, files are stale
+            process.start(command)
+        process.wait_until(ready)
     """
 
     def __init__(
-        self,
-        command: Sequence[str],
-        directory: Path,
-        *,
-        name: str,
-        stop_signal: signal.Signals = signal.SIGTERM,
-        environment: Mapping[str, str] | None = None,
-        run_as: RunAs | None = None,
-        cwd: Path | None = None,
+        self, directory: Path, *, name: str, stop_signal: signal.Signals = signal.SIGTERM
     ) -> None:
-        self.command = list(command)
         self.directory = directory
         self.name = name
         self.stop_signal = stop_signal
-        self.environment = dict(os.environ if environment is None else environment)
-        self.run_as = run_as
-        self.cwd = cwd
         self._guard: subprocess.Popen[bytes] | None = None
+        self._lock_fd: int | None = None
 
     @property
     def log(self) -> Path:
         """Everything the server prints."""
         return self.directory / "server.log"
 
-    def start(self, *, before: Callable[[], None] = lambda: None) -> None:
-        """Start the server; `before` runs once it is sure that no other one uses the directory."""
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the directory; a server started meanwhile holds it on. SandboxFailed if in use."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        lock_fd = _locked(self.directory / "lock", self.name)
-        uid, gid = (self.run_as.uid, self.run_as.gid) if self.run_as else (-1, -1)
-        numbers = [str(int(self.stop_signal)), str(uid), str(gid), str(lock_fd)]
+        self._lock_fd = _locked(self.directory / "lock", self.name)
         try:
-            before()
-            with self.log.open("ab") as log:
-                self._guard = subprocess.Popen(
-                    [sys.executable, "-I", "-S", str(GUARD), *numbers, *self.command],
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=(lock_fd,),
-                    env=self.environment,
-                    cwd=self.cwd,
-                    start_new_session=True,  # a terminal's Ctrl-C reaches the owner alone
-                )
+            yield
         finally:
-            os.close(lock_fd)
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    def start(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        run_as: RunAs | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        """Start the server, within `claimed`.
+
+        command: absolute path and arguments. environment: the whole one, by default ours.
+        """
+        if self._lock_fd is None:
+            raise SandboxFailed(f"{self.name}: its directory is not claimed")
+        uid, gid = (run_as.uid, run_as.gid) if run_as else (-1, -1)
+        numbers = [str(int(number)) for number in (self.stop_signal, uid, gid, self._lock_fd)]
+        with self.log.open("ab") as log:
+            self._guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(GUARD), *numbers, *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                pass_fds=(self._lock_fd,),
+                env=environment,
+                cwd=cwd,
+                start_new_session=True,  # a terminal's Ctrl-C reaches the owner alone
+            )
 
     def stop(self) -> None:
         """Stop the server and wait for its end; harmless when it does not run."""

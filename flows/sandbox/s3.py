@@ -46,22 +46,21 @@ class S3Server:
         """Start the server and wait until it answers; SandboxFailed if it does not."""
         buckets = self.directory / "buckets"
         buckets.mkdir(parents=True, exist_ok=True)
-        self.port = self.port or choose_port(self.directory / "port")
-        process = GuardedProcess(
-            [
-                *(str(find_rclone()), "serve", "s3"),
-                *("--config", os.devnull),
-                *("--cache-dir", str(self.directory / "cache")),
-                *("--addr", f"{LOOPBACK}:{self.port}"),
-                *("--auth-key", f"{self.access_key_id},{self.secret_access_key}"),
-                *("--dir-cache-time", "0s"),  # files put into the folder by hand are seen at once
-                str(buckets),
-            ],
-            self.directory,
-            name="S3 (rclone)",
-            environment={k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")},
-        )
-        process.start()
+        process = GuardedProcess(self.directory, name="S3 (rclone)")
+        with process.claimed():
+            self.port = self.port or choose_port(self.directory / "port")
+            process.start(
+                [
+                    *(str(find_rclone()), "serve", "s3"),
+                    *("--config", os.devnull),
+                    *("--cache-dir", str(self.directory / "cache")),
+                    *("--addr", f"{LOOPBACK}:{self.port}"),
+                    *("--auth-key", f"{self.access_key_id},{self.secret_access_key}"),
+                    *("--dir-cache-time", "0s"),  # files put into the folder by hand are seen
+                    str(buckets),
+                ],
+                environment={k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")},
+            )
         self._process = process
         process.wait_until(lambda: listens(self.port or 0))
 

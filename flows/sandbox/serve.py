@@ -59,18 +59,18 @@ def _start(running: ExitStack) -> None:
     _prefect(environment, "deploy", "--all")
     for pool in _work_pools():
         worker = GuardedProcess(
-            [
-                *(sys.executable, "-m", "prefect", "worker", "start", "--name", "sandbox"),
-                *("--pool", pool, "--type", "process", "--install-policy", "never"),
-            ],
-            SANDBOX / "workers" / pool,
-            name=f"worker of {pool}",
-            stop_signal=signal.SIGINT,
-            environment=environment,
-            cwd=PROJECT,
+            SANDBOX / "workers" / pool, name=f"worker of {pool}", stop_signal=signal.SIGINT
         )
         running.callback(worker.stop)
-        worker.start()
+        with worker.claimed():
+            worker.start(
+                [
+                    *(sys.executable, "-m", "prefect", "worker", "start", "--name", "sandbox"),
+                    *("--pool", pool, "--type", "process", "--install-policy", "never"),
+                ],
+                environment=environment,
+                cwd=PROJECT,
+            )
     _say(prefect, servers)
 
 
