@@ -6,8 +6,15 @@ Read a block inside the flow that needs it, with `load()`: what is missing is sa
 from pathlib import Path
 from typing import Self
 
-from pydantic import AnyHttpUrl, Field, PostgresDsn, SecretStr, TypeAdapter, ValidationError
-from pydantic import field_validator
+from pydantic import (
+    AnyHttpUrl,
+    Field,
+    PostgresDsn,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from flows.errors import MissingSetting
@@ -43,7 +50,8 @@ class Block(BaseSettings):
                 for problem in error.errors(include_input=False, include_url=False)
             ]
         raise MissingSetting(
-            "; ".join(lines) + ". Set it in the environment or in .env (.env.example explains each)."
+            "; ".join(lines)
+            + ". Set it in the environment or in .env (.env.example explains each)."
         )
 
 
@@ -88,7 +96,7 @@ class Amplitude(Block):
         ]
         if missing:
             raise MissingSetting(
-                f"{' and '.join(missing)} missing. Set it in the environment or in .env: the API key"
+                f"{' and '.join(missing)} missing. Set it in the environment or .env: the API key"
                 " and secret key of the project stand in Amplitude under Settings, Projects."
             )
         return client_id, secret_key.get_secret_value()
