@@ -36,15 +36,10 @@ def connect(url: str | None = None, *, autocommit: bool = False) -> psycopg.Conn
 @contextmanager
 def warehouse_errors() -> Iterator[None]:
     """Turn any error of the server or the way to it into WarehouseFailed, free of data values."""
-    failure: WarehouseFailed
     try:
         yield
     except psycopg.Error as error:
-        failure = WarehouseFailed(describe(error), sqlstate=error.sqlstate)
-    else:
-        return
-    # Outside the except block, so that no context carries the server's text along.
-    raise failure
+        raise WarehouseFailed(describe(error), sqlstate=error.sqlstate) from None
 
 
 def describe(error: psycopg.Error) -> str:

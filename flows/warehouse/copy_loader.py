@@ -158,8 +158,9 @@ class _Chunk:
     def add(self, block: Block) -> None:
         self.rows += block.row_count
         for row, line in zip(block.rows, block.row_lines, strict=True):
-            # The server counts the newlines within quotes too.
-            self._ends.append((self._ends[-1] if self._ends else 0) + row.count("\n"))
+            # The server counts the newlines within quotes too, but for the first row's: until that
+            # one has ended it does not know what kind of newline ends a row.
+            self._ends.append(self._ends[-1] + row.count("\n") if self._ends else 1)
             self._lines.append(line)
 
     def locate(self, error: psycopg.Error) -> ValueRefused:
