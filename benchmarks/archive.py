@@ -3,7 +3,7 @@
     python -m benchmarks.archive
 
 MB/s are of NDJSON. Each ratio is to plain isal inflate of the same bytes in the same run, round by
-round in turn, medians. Results: `benchmarks/results/archive.json`. Takes about two minutes and 1 GB of
+round in turn, medians. Results: `benchmarks/results/archive.json`. Takes two minutes and 1 GB of
 temporary files.
 """
 

@@ -101,7 +101,7 @@ WEEK_OF_DAYS = st.dictionaries(
 
 
 @settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -160,11 +160,11 @@ def test_content_decides_where_the_checksum_is_equal(bucket: Bucket, tmp_path: P
 
 def test_many_parts_come_out_as_one_archive(bucket: Bucket, tmp_path: Path) -> None:
     """An archive of several parts is proven by its ETag, and kept days cross part borders."""
-    noise = [os.urandom(9_000_000).hex().encode() + b"\n" for _ in range(3)]
+    noise = [os.urandom(6_000_000).hex().encode() + b"\n" for _ in range(3)]
     write(bucket, "a.zip", {DAYS[i]: day_file(tmp_path, noise[i]) for i in range(3)})
     archive, written = write(bucket, "a.zip", {DAYS[1]: day_file(tmp_path, b"small\n")})
     assert written
-    assert archive.version.size_bytes > 2 * 8 * 1024 * 1024
+    assert archive.version.size_bytes > 8 * 1024 * 1024
     assert ndjson(bucket, "a.zip") == noise[0] + b"small\n" + noise[2]
 
 
