@@ -20,6 +20,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     screen = Screen()
     screen.line("DWH Helper: Amplitude to S3 to PostgreSQL to dbt, all on this machine")
+    screen.act("Starting servers on 127.0.0.1, their state in .sandbox/")
     try:
         with PrefectServer(SANDBOX / "prefect") as server:
             _adopt(server.environment())

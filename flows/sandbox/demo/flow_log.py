@@ -9,7 +9,14 @@ from flows.sandbox.demo.screen import Screen
 
 #: Prefect's own lines about runs: true, and not what a newcomer came to see.
 _RUNS = ("prefect.flow_runs", "prefect.task_runs")
-_NOISE = ("Beginning flow run", "Beginning subflow run", "Finished in state", "Created ", "View at")
+_NOISE = (
+    "Beginning flow run",
+    "Beginning subflow run",
+    "Finished in state",
+    "Created ",
+    "View at",
+    "Encountered exception",
+)
 
 
 class FlowLog(logging.Handler):
@@ -22,8 +29,8 @@ class FlowLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record unless it is about Prefect's own business."""
         text = record.getMessage()
-        if record.levelno < logging.WARNING and (
-            not record.name.startswith(_RUNS) or text.startswith(_NOISE)
+        if text.startswith(_NOISE) or (
+            record.levelno < logging.WARNING and not record.name.startswith(_RUNS)
         ):
             return
         for line in text.splitlines():

@@ -28,15 +28,14 @@ class Screen:
         """One thing that is now done."""
         self.line(f"[{self.seconds:5.1f} s]   {text}")
 
-    def table(self, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    def table(self, rows: Iterable[Sequence[object]], header: Sequence[str] = ()) -> None:
         """Columns as wide as their widest cell; numbers to the right."""
         held = [list(row) for row in rows]
-        body = [[_cell(value) for value in row] for row in held]
-        numeric = [
-            all(isinstance(row[at], int | float) for row in held) for at in range(len(header))
-        ]
-        widths = [max(len(row[at]) for row in [list(header), *body]) for at in range(len(header))]
-        for row in [list(header), *body]:
+        shown = [list(header)] * bool(header) + [[_cell(value) for value in row] for row in held]
+        columns = range(len(shown[0])) if shown else range(0)
+        numeric = [all(isinstance(row[at], int | float) for row in held) for at in columns]
+        widths = [max(len(row[at]) for row in shown) for at in columns]
+        for row in shown:
             cells = [
                 text.rjust(width) if right else text.ljust(width)
                 for text, width, right in zip(row, widths, numeric, strict=True)

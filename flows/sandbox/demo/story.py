@@ -1,11 +1,12 @@
 """The acts of the demo, in order: servers, pipeline, summary, strictness."""
 
+import os
 from pathlib import Path
 
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from flows.errors import Interrupted
-from flows.pipeline import pipeline
+from flows.pipeline import PipelineResult, pipeline
 from flows.sandbox.amplitude.dataset import DEMO_END, DEMO_START
 from flows.sandbox.demo import strictness, summary
 from flows.sandbox.demo.flow_log import show_flow_logs
@@ -27,25 +28,22 @@ def tell(directory: Path, prefect: PrefectServer, screen: Screen) -> None:
             url = servers.postgres.url()
             summary.show(screen, url, result)
             strictness.show(screen, url, servers.amplitude_data)
-        summary.show_where_to_look(screen, url)
+        summary.show_where_to_look(screen, url, prefect.ui_url)
 
 
 def _start(servers: Servers, prefect: PrefectServer, screen: Screen) -> None:
-    screen.act("Starting servers, all on 127.0.0.1")
     servers.start_storage()
     screen.step(f"PostgreSQL {find_binaries().version}: {servers.postgres.url()}")
     screen.step(f"S3 (rclone): {servers.s3.endpoint_url}, bucket {BUCKET}")
     rows = servers.start_amplitude()
     counts = ", ".join(f"{project} {count:,}" for project, count in rows.items())
-    screen.step(
-        f"Amplitude (simulator): {servers.variables()['AMPLITUDE_BASE_URL']}, rows: {counts}"
-    )
     servers.adopt_variables()
+    screen.step(f"Amplitude (simulator): {os.environ['AMPLITUDE_BASE_URL']}, events: {counts}")
     prefect.wait()
     screen.step(f"Prefect: {prefect.ui_url}")
 
 
-def _run_pipeline(screen: Screen) -> object:
+def _run_pipeline(screen: Screen) -> PipelineResult:
     try:
         return pipeline(start=str(DEMO_START), end=str(DEMO_END))
     except Interrupted as interruption:

@@ -4,6 +4,7 @@ Each demo uses the day behind all days of the simulator: three events that are f
 is not. The load that holds them is withdrawn at the end, so that the next demo finds a clean way.
 """
 
+import textwrap
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -84,26 +85,27 @@ def _add_day(data: Path) -> date:
 
 
 def _show_report(screen: Screen, interruption: Interrupted) -> None:
-    screen.act("The build stopped. The interruption report:")
+    screen.act(
+        "The build stopped. The interruption report (attributes of flows.errors.Interrupted):"
+    )
+    findings = ", ".join(f"{reason}: {count}" for reason, count in interruption.findings.items())
+    first, *rest = textwrap.wrap(interruption.error_message, 84)
     screen.table(
-        ("", ""),
         [
-            (name, str(getattr(interruption, name)))
-            for name in (
-                "status",
-                "reason",
-                "file_key",
-                "last_successful_line",
-                "failed_line",
-                "error_message",
-                "findings",
-            )
-        ],
+            ("status", interruption.status),
+            ("reason", interruption.reason),
+            ("file_key", interruption.file_key),
+            ("last_successful_line", str(interruption.last_successful_line)),
+            ("failed_line", str(interruption.failed_line)),
+            ("findings", findings),
+            ("error_message", first),
+            *(("", line) for line in rest),
+        ]
     )
 
 
 def _show_cure(screen: Screen) -> None:
-    mapping = next((PROJECT / "dbt_project").rglob("field_mappings.yaml"))
+    mapping = next((PROJECT / "dbt_project" / "models").rglob("field_mappings.yaml"))
     screen.act(f"This entry in {mapping.relative_to(PROJECT)} would mend it:")
     screen.line("      - name: walking_aid")
     screen.line("        data_type: text")
@@ -114,7 +116,6 @@ def _show_cure(screen: Screen) -> None:
 def _compare(screen: Screen, before: list[TableState], after: list[TableState]) -> None:
     screen.act("The tables before and after (rows, checksum of all rows):")
     screen.table(
-        ("table", "rows", "before", "after", ""),
         [
             (
                 old.name,
@@ -125,6 +126,7 @@ def _compare(screen: Screen, before: list[TableState], after: list[TableState]) 
             )
             for old, new in zip(before, after, strict=True)
         ],
+        header=("table", "rows", "before", "after", ""),
     )
     if before != after:
         raise RuntimeError("the stopped build changed a table")

@@ -5,15 +5,20 @@ from psycopg import sql
 
 from flows.lake.bucket import open_bucket
 from flows.lake.listing import list_objects
+from flows.pipeline import PipelineResult
 from flows.sandbox.demo.screen import Screen
 from flows.sandbox.servers import psql
 
 PEOPLE = 3
 
 
-def show(screen: Screen, url: str, result: object) -> None:
+def show(screen: Screen, url: str, result: PipelineResult) -> None:
     """Print the summary of a pipeline run."""
     _show_archives(screen, url)
+    built = result.transform
+    screen.act(
+        f"dbt build: {built.models} models built, {built.tests} tests passed, {built.seconds:.1f} s"
+    )
     for name in ("permanent_user_properties", "changeable_user_properties"):
         _show_people(screen, url, name)
 
@@ -21,20 +26,19 @@ def show(screen: Screen, url: str, result: object) -> None:
 def _show_archives(screen: Screen, url: str) -> None:
     """Each archive of S3 with what the ledger says of it."""
     with psycopg.connect(url) as connection:
-        loaded = dict(
-            connection.execute(
-                "select file_key, sum(row_count)::bigint from raw.loads"
-                " where status = 'loaded' group by file_key"
-            ).fetchall()
-        )
+        rows = connection.execute(
+            "select file_key, sum(row_count)::bigint from raw.loads"
+            " where status = 'loaded' group by file_key"
+        ).fetchall()
+    loaded: dict[str, int] = dict(rows)
     objects = list_objects(open_bucket(), "amplitude/")
     screen.act("Archives in S3, and their rows in raw.amplitude_events:")
     screen.table(
-        ("key", "kB", "rows loaded"),
         [
             (key, version.size_bytes // 1000, loaded.get(key, 0))
             for key, version in sorted(objects.items())
         ],
+        header=("key", "kB", "rows loaded"),
     )
 
 
@@ -53,17 +57,18 @@ def _show_people(screen: Screen, url: str, table: str) -> None:
         ).fetchone() or (0,)
     screen.act(f"dwh.{table}: {count:,} rows, the first {len(people)} of them as columns:")
     screen.table(
-        ("column", *("" for _ in people)),
-        [(name, *(_text(person[at]) for person in people)) for at, name in enumerate(names)],
+        [(name, *(_text(person[at]) for person in people)) for at, name in enumerate(names)]
     )
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)[:36]
+def _text(value: object) -> object:
+    """A value as text, numbers too: a column of the screen holds all types. A uuid fits just."""
+    return value if value is None or isinstance(value, bool) else str(value)[:36]
 
 
-def show_where_to_look(screen: Screen, url: str) -> None:
+def show_where_to_look(screen: Screen, url: str, prefect_url: str) -> None:
     """Commands that go on from here."""
-    screen.act("Where to look next. `make serve` starts the same servers again; then, elsewhere:")
-    screen.line(f"  SQL       {psql(url)}")
-    screen.line(f"  dbt       cd dbt_project && DWH_DATABASE_URL={url} ../.venv/bin/dbt build")
+    screen.act("Where to look next: `make serve` starts the same servers again, till Ctrl-C. Then:")
+    screen.line(f"  Prefect UI  {prefect_url}")
+    screen.line(f"  SQL         {psql(url)}")
+    screen.line(f"  dbt         cd dbt_project && DWH_DATABASE_URL={url} ../.venv/bin/dbt build")
