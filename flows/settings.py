@@ -6,12 +6,12 @@ Read a block inside the flow that needs it, with `load()`: what is missing is sa
 from pathlib import Path
 from typing import Self
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
     AnyHttpUrl,
     Field,
-    PostgresDsn,
     SecretStr,
-    TypeAdapter,
     ValidationError,
     field_validator,
 )
@@ -70,7 +70,20 @@ class Dwh(Block):
     def _is_postgresql(cls, url: SecretStr) -> SecretStr:
         if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must be postgresql://user:password@host:port/database")
-        TypeAdapter(PostgresDsn).validate_python(url.get_secret_value())
+        try:
+            parts = conninfo_to_dict(url.get_secret_value())
+        except psycopg.ProgrammingError:
+            parts = {}
+        # libpq ends the password at the first @, and would name the rest of it as a host it cannot
+        # find. What it says of an address that it cannot read quotes the password as well.
+        port = str(parts.get("port") or "5432")
+        if not parts or "@" in str(parts.get("host", "")) or not port.isdecimal():
+            raise ValueError(
+                "is no address that PostgreSQL's own library can read: in user and password, write"
+                " @ : / ? # % and blanks percent-encoded, such as %40 for @"
+            )
+        if not parts.get("dbname"):
+            raise ValueError("names no database: postgresql://user:password@host:port/database")
         return url
 
 
