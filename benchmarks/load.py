@@ -1,0 +1,268 @@
+"""How fast an archive gets into the raw table, against `psql \\copy` of the same prepared rows.
+
+    python -m benchmarks.load [--events 100000] [--rounds 5]
+
+Loading does all the work (S3, inflate, decode, checksum, ledger); psql only sends a text file of
+the same rows, dumped from the loaded table, into an identical empty one. Round by round in turn on
+an embedded PostgreSQL (durability off there), medians. Memory is the peak of a fresh process,
+imports included. Writes benchmarks/results/load.json.
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from flows.lake.bucket import Bucket
+from flows.load_raw import load_archives
+from flows.sandbox.postgres import Postgres, find_binaries
+from flows.sandbox.s3 import S3Server
+
+RESULTS = Path(__file__).parent / "results" / "load.json"
+SOURCE = "amplitude_web"
+KEY = "amplitude/web/2025_week_{number:02d}.zip"
+
+AIM_RATIO = 0.7
+#: Memory counts as constant when four times the input needs no more than this much more.
+AIM_GROWTH = 1.1
+
+ALWAYS_NULL = [
+    "$insert_key",
+    "$schema",
+    "adid",
+    "amplitude_attribution_ids",
+    "amplitude_event_type",
+    "device_brand",
+    "device_carrier",
+    "device_manufacturer",
+    "device_model",
+    "dma",
+    "global_user_properties",
+    "idfa",
+    "is_attribution_event",
+    "location_lat",
+    "location_lng",
+    "partner_id",
+    "paying",
+    "plan",
+    "sample_rate",
+    "source_id",
+    "start_version",
+    "user_creation_time",
+    "version_name",
+]
+
+MEMORY = """
+import resource, sys
+from flows.load_raw import load_archives
+result = load_archives("amplitude_web", key=sys.argv[1])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def lines(count: int) -> Iterator[bytes]:
+    """Events of 55 keys and about 1.3 KB, the same each time."""
+    draw = random.Random(55)
+    start = datetime(2025, 1, 6)
+
+    def at(milliseconds: int) -> str:
+        return (start + timedelta(milliseconds=milliseconds)).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+    nulls = dict.fromkeys(ALWAYS_NULL)
+    for number in range(count):
+        sent = number * 6000
+        event = nulls | {
+            "$insert_id": str(uuid.UUID(int=draw.getrandbits(128))),
+            "amplitude_id": draw.randrange(10**12, 10**13),
+            "app": 434735,
+            "city": draw.choice(("Sofia", "Łódź", "Paris", "Köln")),
+            "client_event_time": at(sent),
+            "client_upload_time": at(sent + 120),
+            "country": "Germany",
+            "data": {"path": "/2/httpapi", "group_first_event": {}, "group_ids": {}},
+            "data_type": "event",
+            "device_family": "Windows",
+            "device_id": str(uuid.UUID(int=draw.getrandbits(128))),
+            "device_type": "Windows",
+            "event_id": number,
+            "event_properties": {"[Amplitude] Page Path": f"/page/{number % 99}", "Price": 10.25},
+            "event_time": at(sent),
+            "event_type": draw.choice(("session_start", "[Amplitude] Page Viewed", "Open visit")),
+            "group_properties": {},
+            "groups": {},
+            "ip_address": "203.0.113.10",
+            "language": "German",
+            "library": "amplitude-ts/2.16.1",
+            "os_name": "Chrome",
+            "os_version": "137",
+            "platform": "Web",
+            "processed_time": at(sent + 900),
+            "region": "Bavaria",
+            "server_received_time": at(sent + 200),
+            "server_upload_time": at(sent + 210),
+            "session_id": 1752748588583 + number // 20,
+            "user_id": f"user-{draw.randrange(10_000)}",
+            "user_properties": {"ehr_id": str(draw.randrange(10_000)), "age": str(number % 90)},
+            "uuid": str(uuid.UUID(int=draw.getrandbits(128))),
+        }
+        yield json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def put_archive(bucket: Bucket, directory: Path, number: int, events: int) -> int:
+    """An archive of so many events in S3; returns its NDJSON bytes."""
+    path = directory / "archive.zip"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(f"2025_week_{number:02d}.ndjson", "w", force_zip64=True) as member,
+    ):
+        size = sum(member.write(line) for line in lines(events))
+    bucket.client.upload_file(str(path), bucket.name, KEY.format(number=number))
+    path.unlink()
+    return size
+
+
+def main() -> None:
+    """Measure, print a table, write the results."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-load-") as name,
+        tempfile.TemporaryDirectory(prefix="benchmark-postgres-") as server,
+    ):
+        directory = Path(name)
+        Path(server).chmod(0o755)
+        with Postgres(Path(server) / "server") as postgres, S3Server(directory / "s3") as s3:
+            bucket = s3.create_bucket("benchmark")
+            url = postgres.create_database("benchmark")
+            os.environ |= {
+                "DWH_DATABASE_URL": url,
+                "S3_ACCESS_KEY_ID": s3.access_key_id,
+                "S3_SECRET_ACCESS_KEY": s3.secret_access_key,
+                "S3_REGION": s3.region,
+                "S3_ENDPOINT_URL": s3.endpoint_url,
+                "S3_BUCKET_NAME": bucket.name,
+            }
+            size = put_archive(bucket, directory, 1, options.events)
+            results = speed(url, directory, options.events, size, options.rounds)
+            put_archive(bucket, directory, 2, 4 * options.events)
+            results += memory(url)
+    for result in results:
+        ratio = "" if result["ratio"] is None else f"{result['ratio']:.2f}"
+        verdict = {None: "", True: "holds", False: "MISSED"}[result["holds"]]
+        print(
+            f"{result['name']:<46} {result['value']:>12,.1f} {result['unit']:<9}"
+            f" {ratio:>6} {result['aim'] or '':>6} {verdict}"
+        )
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def speed(url: str, directory: Path, events: int, size: int, rounds: int) -> list[dict[str, Any]]:
+    """Rows a second of both ways."""
+    psql = find_binaries().folder / "psql"
+    rows = directory / "rows.txt"
+    load_archives(SOURCE, key=KEY.format(number=1))
+    run(psql, url, f"\\copy raw.amplitude_events to '{rows}'")
+    empty(url, "create table raw.prepared (like raw.amplitude_events including all)")
+    ours, theirs = [], []
+    for _ in range(rounds):
+        empty(url, "truncate raw.amplitude_events, raw.loads")
+        started = time.perf_counter()
+        result = load_archives(SOURCE, key=KEY.format(number=1))
+        ours.append(time.perf_counter() - started)
+        assert result.rows == events
+        empty(url, "truncate raw.prepared")
+        started = time.perf_counter()
+        run(psql, url, f"\\copy raw.prepared from '{rows}'")
+        theirs.append(time.perf_counter() - started)
+    with psycopg.connect(url) as connection:
+        columns = "to_jsonb(line) - 'load_id'"
+        differences = connection.execute(
+            f"select count(*) from (select {columns} from raw.amplitude_events as line"
+            f" except all select {columns} from raw.prepared as line) as difference"
+        ).fetchone()
+    assert differences == (0,)
+    seconds, psql_seconds = statistics.median(ours), statistics.median(theirs)
+    ratio = psql_seconds / seconds
+    return [
+        measured("load_raw", events / seconds, "rows/s", ratio, AIM_RATIO, ratio >= AIM_RATIO),
+        measured("load_raw, NDJSON", size / seconds / 1e6, "MB/s"),
+        measured("psql \\copy of the same typed rows", events / psql_seconds, "rows/s"),
+        measured("size of an event", size / events, "bytes"),
+    ]
+
+
+def memory(url: str) -> list[dict[str, Any]]:
+    """Peak memory of a process that loads 1x and one that loads 4x."""
+    peaks = []
+    for number in (1, 2):
+        empty(url, "truncate raw.amplitude_events, raw.loads")
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, KEY.format(number=number)],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        peaks.append(float(done.stdout.split()[-1]))
+    growth = peaks[1] / peaks[0]
+    return [
+        measured("peak memory of a load, 1x", peaks[0], "MB"),
+        measured(
+            "peak memory of a load, 4x, over 1x",
+            peaks[1],
+            "MB",
+            growth,
+            AIM_GROWTH,
+            growth <= AIM_GROWTH,
+        ),
+    ]
+
+
+def measured(
+    name: str,
+    value: float,
+    unit: str,
+    ratio: float | None = None,
+    aim: float | None = None,
+    holds: bool | None = None,
+) -> dict[str, Any]:
+    """One result; holds is None where there is no aim."""
+    return {
+        "name": name,
+        "value": round(value, 1),
+        "unit": unit,
+        "ratio": None if ratio is None else round(ratio, 3),
+        "aim": aim,
+        "holds": holds,
+    }
+
+
+def empty(url: str, statement: str) -> None:
+    """Run a statement, then a checkpoint, so that no way pays for the other's pages."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+        connection.execute("checkpoint")
+
+
+def run(psql: Path, url: str, command: str) -> None:
+    """One psql command."""
+    subprocess.run([psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", command, url], check=True)
+
+
+if __name__ == "__main__":
+    main()
