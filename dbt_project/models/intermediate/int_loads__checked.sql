@@ -50,6 +50,9 @@ records as (
     from {{ ref('int_events__unioned') }}
     where load_id in (select new_loads.load_id from new_loads)
         and user_properties is not null
+    -- a fence, here and below: each text is examined once and each object parsed once, not once for
+    -- each of the hundred places that look at it
+    offset 0
 
 ),
 
@@ -60,13 +63,21 @@ parsed as (
         line_number,
         source,
         storable::jsonb as sent_properties,
-        storable <> sent as is_repaired,
+        storable <> sent as is_repaired
+    from records
+    offset 0
+
+),
+
+objects as (
+
+    select
+        *,
         case
-            when jsonb_typeof(storable::jsonb) = 'object' then storable::jsonb
+            when jsonb_typeof(sent_properties) = 'object' then sent_properties
             else '{}'::jsonb
         end as properties
-    from records
-    -- a fence: each object is parsed once, not once for each of the hundred places that look at it
+    from parsed
     offset 0
 
 ),
@@ -80,7 +91,7 @@ suspects as materialized (
         sent_properties,
         is_repaired,
         properties
-    from parsed
+    from objects
     {{ from_properties(columns) }}
     where jsonb_typeof(sent_properties) not in ('object', 'null')
         or properties - {{ text_array(known) }} <> '{}'::jsonb
