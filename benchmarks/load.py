@@ -39,31 +39,13 @@ AIM_RATIO = 0.7
 #: Memory counts as constant when four times the input needs no more than this much more.
 AIM_GROWTH = 1.1
 
-ALWAYS_NULL = [
-    "$insert_key",
-    "$schema",
-    "adid",
-    "amplitude_attribution_ids",
-    "amplitude_event_type",
-    "device_brand",
-    "device_carrier",
-    "device_manufacturer",
-    "device_model",
-    "dma",
-    "global_user_properties",
-    "idfa",
-    "is_attribution_event",
-    "location_lat",
-    "location_lng",
-    "partner_id",
-    "paying",
-    "plan",
-    "sample_rate",
-    "source_id",
-    "start_version",
-    "user_creation_time",
-    "version_name",
-]
+ALWAYS_NULL = (
+    *("$insert_key", "$schema", "adid", "amplitude_attribution_ids", "amplitude_event_type"),
+    *("device_brand", "device_carrier", "device_manufacturer", "device_model", "dma"),
+    *("global_user_properties", "idfa", "is_attribution_event", "location_lat", "location_lng"),
+    *("partner_id", "paying", "plan", "sample_rate", "source_id", "start_version"),
+    *("user_creation_time", "version_name"),
+)
 
 MEMORY = """
 import resource, sys

@@ -15,7 +15,7 @@ from typing import Any
 
 from flows.errors import BuildFailed, WarehouseBusy
 from flows.settings import PROJECT, Dwh
-from flows.warehouse.connection import connect
+from flows.warehouse.connection import connect, warehouse_errors
 
 DBT_PROJECT = PROJECT / "dbt_project"
 #: The test whose failures are data's fault; every other failure is the project's or the server's.
@@ -51,8 +51,8 @@ def run_build(
     """`dbt build` of production; the outcome of every node, failed ones included.
 
     select: dbt's node selection, blanks between several. say: gets a line as each node ends.
-    Raises WarehouseBusy after an hour behind another build, BuildFailed where dbt did not get as
-    far as building (project, mapping, connection).
+    Raises WarehouseBusy after an hour behind another build, WarehouseFailed where no server
+    answers, BuildFailed where dbt did not get as far as building (project, mapping).
     """
     settings = settings or Dwh.load()
     deadline = time.monotonic() + WAIT_FOR_LOCK_S
@@ -61,13 +61,14 @@ def run_build(
             _wait_for_turn(settings, deadline, say)
             outcomes = _invoke(select, full_refresh, settings, say)
         # Somebody else may have been faster between the look at the lock and dbt's own try.
-        if not any(_BUSY in outcome.message for outcome in outcomes):
+        if outcomes is not None:
             return outcomes
 
 
 def _wait_for_turn(settings: Dwh, deadline: float, say: Callable[[str], None]) -> None:
     told = False
-    with connect(settings.database_url.get_secret_value(), autocommit=True) as connection:
+    url = settings.database_url.get_secret_value()
+    with warehouse_errors(), connect(url, autocommit=True) as connection:
         while True:
             row = connection.execute(f"select {BUILD_LOCK}").fetchone()
             if row and row[0]:
@@ -83,7 +84,8 @@ def _wait_for_turn(settings: Dwh, deadline: float, say: Callable[[str], None]) -
 
 def _invoke(
     select: str | None, full_refresh: bool, settings: Dwh, say: Callable[[str], None]
-) -> list[NodeOutcome]:
+) -> list[NodeOutcome] | None:
+    """The outcome of every node; None where dbt's hook found the lock taken."""
     # Imported here: dbt takes more than a second to import, which only a build should pay.
     from dbt.cli.main import dbtRunner
 
@@ -92,12 +94,16 @@ def _invoke(
         *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
         *("--target", "prod", "--exclude-resource-type", "unit_test"),
         *("--log-level", "none", "--log-level-file", "none", "--no-use-colors"),
+        # run_results.json would keep the server's messages, and with them values, on the disk.
+        "--no-write-json",
         *(("--select", *select.split()) if select else ()),
         *(("--full-refresh",) if full_refresh else ()),
     ]
     with _database_url_in_environment(settings):
         answer = dbtRunner(callbacks=[_tell(say)]).invoke(arguments)
     results = getattr(answer.result, "results", None)
+    if results is None and _BUSY in str(answer.exception):
+        return None
     if results is None:
         raise BuildFailed(redact(f"dbt could not start: {answer.exception}"))
     return [_outcome(result) for result in results]
@@ -141,12 +147,25 @@ def _outcome(result: Any) -> NodeOutcome:
     )
 
 
-def redact(message: str) -> str:
-    """A message of dbt or PostgreSQL without the values it quotes: they can be a patient's.
+#: Words before a quoted name in PostgreSQL's messages; anything else in quotes can be a value.
+_NAMED = (
+    "at|column|constraint|database|extension|function|host|index|language|name|relation|role|schema"
+    "|sequence|server|table|tablespace|trigger|type|user|view"
+)
+_HIDDEN = "\\1 (not shown)\n"
 
-    PostgreSQL puts values behind a colon in double quotes, in parentheses of a DETAIL, and in the
-    CONTEXT; names of tables and columns stand in front and stay.
+
+def redact(message: str) -> str:
+    """A message of dbt without the values that PostgreSQL quotes: they can be a patient's.
+
+    Names of tables and columns stay. DETAIL, CONTEXT and QUERY go whole, for a value in them may
+    run over many lines. What dbt says of its project holds no data and is left as it is.
     """
-    message = re.sub(r'(: )".*"', r'\1"…"', message)
-    message = re.sub(r"(?m)^(\s*DETAIL:).*$", r"\1 (not shown)", message)
-    return re.sub(r"(?m)^(\s*CONTEXT:).*$", r"\1 (not shown)", message)
+    if "Database Error" not in message:
+        return message
+    end = r"(?=^\s*(?:HINT:|LINE \d+:|compiled code at )|\Z)"
+    message = re.sub(rf"(?ms)^(\s*(?:DETAIL|CONTEXT|QUERY):).*?{end}", _HIDDEN, message)
+    # A value may hold quotes and line ends itself: from the first quote behind a colon to the last.
+    message = re.sub(r'(?s)(: )".*"', r'\1"…"', message)
+    message = re.sub(r'(?s)\bvalue ".*" is out', 'value "…" is out', message)
+    return re.sub(rf'(?s)(?<!")\b(?!(?:{_NAMED})\b)(\w+ )"[^"…]+"', r'\1"…"', message).strip()

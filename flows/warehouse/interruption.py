@@ -1,8 +1,10 @@
-"""Why the gate holds the loads back, in words that name file, line and key, and never a value."""
+"""Why data stopped a build, in words that name file, line and key, and never a value."""
+
+from collections.abc import Mapping
 
 from flows.errors import Interrupted
 from flows.settings import Dwh
-from flows.warehouse.connection import connect
+from flows.warehouse.connection import connect, warehouse_errors
 
 FINDINGS = """
 select checked.file_key, checked.source, checked.key, checked.reason,
@@ -29,7 +31,7 @@ _OTHER_CURE = "Change the column's data_type, regex or null_values in field_mapp
 def interruption(settings: Dwh | None = None) -> Interrupted:
     """The interruption report of the gate's last verdict (design section 7)."""
     settings = settings or Dwh.load()
-    with connect(settings.database_url.get_secret_value()) as connection:
+    with warehouse_errors(), connect(settings.database_url.get_secret_value()) as connection:
         rows = connection.execute(FINDINGS).fetchall()
     if not rows:
         return Interrupted(
@@ -53,4 +55,16 @@ def interruption(settings: Dwh | None = None) -> Interrupted:
         failed_line=line,
         last_successful_line=line - 1 if line > 0 else None,
         findings=counts,
+    )
+
+
+def failed_tests(rows: Mapping[str, int]) -> Interrupted:
+    """The report where other tests than the gate's failed. rows: name of a test -> bad rows."""
+    names = ", ".join(f"{name} ({count} rows)" for name, count in rows.items())
+    return Interrupted(
+        f"tests failed: {names}. What stands below them was not built. Each test's query,"
+        " `dbt show --select NAME` in dbt_project, lists the rows.",
+        reason="failed_test",
+        file_key=None,
+        findings=rows,
     )
