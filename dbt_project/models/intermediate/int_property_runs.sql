@@ -22,13 +22,33 @@ affected as (
 
 ),
 
--- the run that was in effect just before, standing in for all the records before it
+-- the run that was in effect just before, standing in for all the records before it. A column that the
+-- mapping has just gained is not in the table yet: its name then finds the null of `gained`
 anchors as (
 
-    select distinct on (runs.ehr_key) runs.*
-    from {{ this }} as runs
-    inner join affected on runs.ehr_key = affected.ehr_key
-    order by runs.ehr_key, runs.valid_from desc, runs.uuid desc
+    select distinct on (held.ehr_key) held.*
+    from (
+        select
+            {%- for column in columns %}
+            null::{{ column.type }} as {{ internal_name(column) }},
+            {%- endfor %}
+            true as is_anchor
+    ) as gained
+    cross join lateral (
+        select
+            runs.ehr_key,
+            runs.valid_from,
+            runs.uuid,
+            runs.source,
+            runs.load_id,
+            runs.line_number
+            {%- for column in columns %},
+            {{ internal_name(column) }}
+            {%- endfor %}
+        from {{ this }} as runs
+        inner join affected on runs.ehr_key = affected.ehr_key
+    ) as held
+    order by held.ehr_key, held.valid_from desc, held.uuid desc
 
 ),
 
