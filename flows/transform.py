@@ -9,10 +9,10 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 
-from flows.errors import BuildFailed, Interrupted
+from flows.errors import BadRequest, BuildFailed, Interrupted
 from flows.settings import Dwh
 from flows.warehouse.dbt_build import GATE, NodeOutcome, run_build
-from flows.warehouse.interruption import interruption
+from flows.warehouse.interruption import failed_tests, interruption
 
 log = logging.getLogger(__name__)
 _BAD = {"error", "fail", "runtime error"}
@@ -52,7 +52,8 @@ def transform(select: str | None = None, full_refresh: bool = False) -> Transfor
         full_refresh: Make every table anew from all admitted loads.
 
     Raises Interrupted when data stops the build (nothing downstream changed), BuildFailed for any
-    other failure of dbt, WarehouseBusy after an hour behind another build.
+    other failure of dbt, WarehouseBusy after an hour behind another build, WarehouseFailed where no
+    server answers, BadRequest where nothing is selected.
     """
     try:
         return build(select, full_refresh, say=get_run_logger().info, show=show_nodes)
@@ -70,19 +71,25 @@ def build(
     show: Callable[[list[NodeOutcome]], None] = lambda _: None,
 ) -> TransformResult:
     """What `transform` does, without Prefect. show: gets all nodes before a failure is raised."""
+    if any(word.startswith("-") for word in (select or "").split()):
+        raise BadRequest(f"select {select!r} holds an option: name models, tests or tags")
     settings = settings or Dwh.load()
     started = time.monotonic()
     nodes = run_build(select, full_refresh, settings=settings, say=say)
+    if not nodes:
+        raise BadRequest(f"nothing is selected by {select!r}: dbt ls shows what there is")
     show(nodes)
     failed = [node for node in nodes if node.status in _BAD]
-    if any(node.name == GATE for node in failed):
+    if any(node.name == GATE and node.status == "fail" for node in failed):
         raise interruption(settings)
-    if failed:
+    if any(node.status != "fail" for node in failed):
         reasons = "\n".join(f"{node.name}: {node.message}" for node in failed)
         raise BuildFailed(
             f"dbt failed in {len(failed)} nodes\n{reasons}",
             nodes=tuple(node.name for node in failed),
         )
+    if failed:
+        raise failed_tests({node.name: node.rows or 0 for node in failed})
     return TransformResult(tuple(nodes), round(time.monotonic() - started, 2))
 
 

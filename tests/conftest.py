@@ -100,6 +100,25 @@ def database_url(postgres_server: Postgres) -> Iterator[str]:
     postgres_server.drop_database(name)
 
 
+@pytest.fixture(scope="session")
+def dbt_scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where builds of flows keep their parsed project: not where a developer's builds do."""
+    folder = tmp_path_factory.mktemp("dbt_target")
+    os.environ["DBT_TARGET_PATH"] = str(folder)
+    yield folder
+    del os.environ["DBT_TARGET_PATH"]
+
+
+@pytest.fixture
+def flow_database_url(postgres_server: Postgres, dbt_scratch: Path) -> Iterator[str]:
+    """URL of a fresh, empty database that always has the same name.
+
+    A parsed dbt project holds its database's name, and parsing takes longer than building.
+    """
+    yield postgres_server.create_database("flows")
+    postgres_server.drop_database("flows")
+
+
 @pytest.fixture
 def bucket(s3_server: S3Server) -> Bucket:
     """A fresh, empty bucket."""
