@@ -8,6 +8,7 @@ from prefect.logging import get_run_logger
 
 from flows.errors import BadRequest, WarehouseBusy
 from flows.settings import Dwh
+from flows.warehouse import ledger
 from flows.warehouse.connection import connect, warehouse_errors
 from flows.warehouse.dbt_build import BUILD_LOCK
 
@@ -34,7 +35,12 @@ def withdraw_load(load_id: int, reason: str) -> WithdrawnLoad:
     The way out for a file that cannot be had in a better form. The same content is never loaded
     again; a different content of the file is. audit.withdrawn_loads lists what was withdrawn.
 
-    Raises BadRequest for an unknown load, one that is out already, or an empty reason.
+    Args:
+        load_id: Which load, as raw.loads and the interruption report name it.
+        reason: Why, in words for those who will ask.
+
+    Raises BadRequest for an unknown load, one that is out already, or an empty reason,
+    WarehouseBusy while a build or a load of the same file is at work.
     """
     withdrawn = withdraw(load_id, reason)
     get_run_logger().warning(
@@ -49,7 +55,8 @@ def withdraw_load(load_id: int, reason: str) -> WithdrawnLoad:
 
 def withdraw(load_id: int, reason: str, *, settings: Dwh | None = None) -> WithdrawnLoad:
     """What `withdraw_load` does, without Prefect; never while a build is running."""
-    if not reason.strip():
+    reason = reason.strip()
+    if not reason:
         raise BadRequest("say why the load is withdrawn: the audit keeps the reason")
     settings = settings or Dwh.load()
     with warehouse_errors(), connect(settings.database_url.get_secret_value()) as connection:
@@ -64,6 +71,8 @@ def withdraw(load_id: int, reason: str, *, settings: Dwh | None = None) -> Withd
         if load is None:
             raise BadRequest(f"there is no load {load_id}: see raw.loads")
         source, file_key, rows, status = load
+        if not ledger.lock_file(connection, file_key, wait=False):
+            raise WarehouseBusy(f"{file_key} is being loaded; withdraw the load when that is done")
         if status in ("withdrawn", "superseded"):
             raise BadRequest(f"load {load_id} of {file_key} is {status} already")
         _take_out(connection, load_id, reason)
