@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark in turn, each in a process of its own, so that peaks are its own."""
+"""`make bench`: every benchmark in turn, each in a process and with a peak memory of its own."""
 
 import subprocess
 import sys

@@ -1,11 +1,11 @@
-"""Seconds of `transform` for 100,000 new events: on an empty warehouse, on a history, and with nothing new.
+"""Seconds of `transform` for 100,000 new events, on an empty warehouse and on a history.
 
     python -m benchmarks.transform [--events 100000]
 
-Data: 45 typed keys and about 20 user properties an event, a tenth as many patients as events, made in
-SQL straight into the raw tables of an embedded PostgreSQL; durability is off there. The process is warm:
-dbt is imported and the project parsed by a first build over no data. The figure beside it is one bare
-`insert ... select` of the same rows into a table like events_part, as a scale for this machine.
+Data: 45 typed keys and about 20 user properties an event, a tenth as many patients as events, made
+in SQL straight into the raw tables of an embedded PostgreSQL; durability is off there. The process
+is warm: dbt is imported and the project parsed by a first build over no data. The figure beside it
+is one bare `create table as select` of the same rows, as a scale for this machine.
 Writes benchmarks/results/transform.json.
 """
 
@@ -34,7 +34,8 @@ returning load_id
 
 EVENTS = """
 insert into raw.amplitude_events (
-    load_id, line_number, uuid, user_id, device_id, session_id, event_id, insert_id, amplitude_id, app,
+    load_id, line_number, uuid, user_id, device_id, session_id, event_id, insert_id, amplitude_id,
+    app,
     event_type, platform, os_name, os_version, device_family, device_type, language, library,
     version_name, city, region, country, event_properties, user_properties,
     client_event_time, client_upload_time, server_received_time, server_upload_time, processed_time,
@@ -48,8 +49,9 @@ select
     json_build_object('screen', n %% 12, 'duration', n %% 1000, 'note', repeat('x', 200)),
     json_build_object(
         'ehr_id', 'P' || patient, 'gender', 'f', 'birth_date', '1980-02-03', 'blood_type', 'A+',
-        'registration_date', '2024-12-01', 'enrolled_at', '2024-12-02T10:00:00Z', 'first_clinic_id', 7,
-        'age', '44 years', 'height_cm', 171.5, 'weight_kg', 60 + n %% 9, 'city', 'Sofia',
+        'registration_date', '2024-12-01', 'enrolled_at', '2024-12-02T10:00:00Z',
+        'first_clinic_id', 7, 'age', '44 years', 'height_cm', 171.5,
+        'weight_kg', 60 + n %% 9, 'city', 'Sofia',
         'country_code', 'BG', 'subscription_plan', 'basic', 'is_subscribed', true, 'doctor_id', 12,
         'prosthesis_type', 'leg', 'prosthesis_side', 'L', 'firmware_version', '2.1.' || n %% 3,
         'push_enabled', true, 'pain_level', n %% 10, 'initial_utm_source', 'EMPTY'
@@ -59,7 +61,8 @@ from (
     select
         n,
         (n * 7919) %% (%(events)s / 10) as patient,
-        timestamptz '2025-01-06' + (%(load)s::int * interval '7 days') + n * interval '5 s' as moment
+        timestamptz '2025-01-06' + %(load)s::int * interval '7 days' + n * interval '5 s'
+            as moment
     from generate_series(0, %(events)s - 1) as n
 ) as numbered
 """
