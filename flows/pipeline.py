@@ -17,6 +17,7 @@ from flows.lake.keys import archive_prefix, week_of_key
 from flows.lake.listing import list_objects
 from flows.load_progress import PrefectLoadProgress
 from flows.load_raw import LoadResult, load_archives
+from flows.settings import S3, Dwh
 from flows.transform import TransformResult, build, show_interruption, show_nodes
 from flows.vendors.amplitude_wire import READY_AFTER
 from flows.windows import parse_day
@@ -60,6 +61,9 @@ def pipeline(
     names each failed source with its error. Raises Interrupted when only the gate stops the run,
     BadRequest.
     """
+    # What is missing is said now, not after hours of export.
+    Dwh.load()
+    S3.load()
     first, last = span(start, end, sources)
     get_run_logger().info("days %s to %s of %s", first, last, ", ".join(sources))
     exported = {source: export_source.submit(source, first, last) for source in sources}
@@ -132,6 +136,8 @@ def span(
     # A day is closed when its last hour is ready.
     closed = (now + timedelta(hours=1) - READY_AFTER).date() - timedelta(days=1)
     last = closed if end is None else parse_day(end)
+    if last > now.date():
+        raise BadRequest(f"{last} is in the future: today is {now.date()} (UTC)")
     if start is not None:
         first = parse_day(start)
         if last < first:
