@@ -55,9 +55,12 @@ def load_raw(
 ) -> LoadResult:
     """Load every archive under a prefix, or one key, that the ledger does not hold as it is now.
 
-    source: "amplitude_web" or "amplitude_mobile". prefix: of keys in S3, by default the source's
-    own ("amplitude/web/"). key: one object instead. start_after: 0-based line of that one object,
-    resume behind it; accepted only where all lines up to it are committed.
+    Args:
+        source: Whose archives, amplitude_web or amplitude_mobile.
+        prefix: Of keys in S3; by default the source's own, such as amplitude/web/.
+        key: One object instead.
+        start_after: 0-based line of that one object, resume behind it; accepted only where all
+            lines up to it are committed.
 
     Raises BadRequest, Interrupted (a file or line that cannot be read; the other files are loaded
     first), ArchiveFailed, WarehouseFailed. Running again resumes each load where it stopped.
