@@ -6,17 +6,15 @@ of `prefect.yaml`.
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 from contextlib import ExitStack
 from types import FrameType
 
-import yaml
-
+from flows.sandbox.deployments import Worker, deploy_all, work_pools
 from flows.sandbox.place import SANDBOX
 from flows.sandbox.prefect_server import PrefectServer
-from flows.sandbox.processes import GuardedProcess, SandboxFailed
+from flows.sandbox.processes import SandboxFailed
 from flows.sandbox.servers import BUCKET, Servers, psql
 from flows.settings import PROJECT
 
@@ -40,60 +38,23 @@ def main() -> int:
 def _start(running: ExitStack) -> None:
     prefect = PrefectServer(SANDBOX / "prefect")
     running.callback(prefect.stop)
+    print(
+        "Starting PostgreSQL, S3, Amplitude and Prefect (10 s; twice that the first time) …",
+        flush=True,
+    )
     prefect.launch()
     servers = running.enter_context(Servers(SANDBOX))
     servers.start_storage()
     servers.start_amplitude()
     prefect.wait()
-    environment = (
-        prefect.environment()
-        | servers.variables()
-        | {
-            "PYTHONPATH": str(PROJECT),  # a run's folder is not on the path of its process
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        }
-    )
-    for pool in _work_pools():
-        _prefect(environment, "work-pool", "create", pool, "--type", "process", "--overwrite")
-    _prefect(environment, "deploy", "--all")
-    for pool in _work_pools():
-        worker = GuardedProcess(
-            SANDBOX / "workers" / pool, name=f"worker of {pool}", stop_signal=signal.SIGINT
-        )
+    environment = prefect.environment() | servers.variables()
+    print("deployments …", flush=True)
+    deploy_all(environment)
+    for pool in work_pools():
+        worker = Worker(pool, SANDBOX / "workers" / pool)
         running.callback(worker.stop)
-        with worker.claimed():
-            worker.start(
-                [
-                    *(sys.executable, "-m", "prefect", "worker", "start", "--name", "sandbox"),
-                    *("--pool", pool, "--type", "process", "--install-policy", "never"),
-                ],
-                environment=environment,
-                cwd=PROJECT,
-            )
+        worker.start(environment)
     _say(prefect, servers)
-
-
-def _work_pools() -> list[str]:
-    """Names of the work pools that the deployments of prefect.yaml ask for."""
-    described = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
-    return sorted({deployment["work_pool"]["name"] for deployment in described["deployments"]})
-
-
-def _prefect(environment: dict[str, str], *arguments: str) -> None:
-    """Run one command of Prefect's CLI; SandboxFailed with what it printed if it fails."""
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
-        env=environment,
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-        start_new_session=True,
-    )
-    if done.returncode != 0:
-        command = " ".join(arguments)
-        raise SandboxFailed(f"prefect {command}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
 
 
 def _say(prefect: PrefectServer, servers: Servers) -> None:
