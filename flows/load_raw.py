@@ -6,9 +6,11 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 from prefect import flow
 from prefect.logging import get_run_logger
+from pydantic import Field
 
 from flows.errors import ArchiveFailed, BadRequest, Interrupted
 from flows.lake.bucket import Bucket, open_bucket
@@ -20,7 +22,7 @@ from flows.warehouse import ledger
 from flows.warehouse.connection import connect, warehouse_errors
 from flows.warehouse.copy_loader import Progress
 from flows.warehouse.file_loader import COMPLETED, FileLoad, FileLoader
-from flows.warehouse.landing import landing_of
+from flows.warehouse.landing import LANDINGS, landing_of
 from flows.warehouse.ledger import FileState
 from flows.warehouse.migrate import migrate
 
@@ -48,7 +50,7 @@ class LoadResult:
     persist_result=False,
 )
 def load_raw(
-    source: str,
+    source: Annotated[str, Field(json_schema_extra={"enum": list(LANDINGS)})],
     prefix: str | None = None,
     key: str | None = None,
     start_after: int | None = None,

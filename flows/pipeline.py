@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from prefect import flow, task
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
+from pydantic import Field
 
 from flows.errors import BadRequest, DwhHelperError, Interrupted, SourcesFailed
 from flows.export_amplitude import ExportResult, export_days
@@ -48,7 +49,9 @@ class PipelineResult:
 def pipeline(
     start: date | str | int | None = None,
     end: date | str | int | None = None,
-    sources: Sequence[str] = ("amplitude_web", "amplitude_mobile"),
+    sources: Sequence[
+        Annotated[str, Field(json_schema_extra={"enum": list(AMPLITUDE_PROJECTS)})]
+    ] = ("amplitude_web", "amplitude_mobile"),
 ) -> PipelineResult:
     """Bring the warehouse up to date.
 
