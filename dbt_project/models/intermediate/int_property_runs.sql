@@ -143,10 +143,13 @@ compared as (
 
     select
         *,
-        row_number() over records_in_order = 1
-        {%- for column in columns %}
-        or {{ internal_name(column) }} is distinct from lag({{ internal_name(column) }}) over records_in_order
-        {%- endfor %} as is_start
+        (
+            row_number() over records_in_order = 1
+            {%- for column in columns %}
+            or {{ internal_name(column) }}
+                is distinct from lag({{ internal_name(column) }}) over records_in_order
+            {%- endfor %}
+        ) as is_start
     from carried
     window records_in_order as (partition by ehr_key order by event_time, uuid)
 
