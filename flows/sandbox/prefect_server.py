@@ -21,6 +21,7 @@ QUIET = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",  # 2 s by default: too long at a process's end
 }
 
 
