@@ -17,9 +17,9 @@ from flows.errors import Interrupted
 from flows.lake.bucket import Bucket
 from flows.lake.objects import ObjectVersion, read_range
 
-# Inflated bytes given out at once. COPY is fastest in blocks of 32 to 64 KB: a larger one blocks
-# the sending socket and ends the overlap of client and server.
-BLOCK_BYTES = 64 * 1024
+# Inflated bytes given out at once: enough that a thread which does this spends its time outside of
+# Python's lock.
+BLOCK_BYTES = 1024 * 1024
 
 # The directory of a one-member zip: 64 KiB comment, name, extra and end records fit in here. A
 # directory that wants more is hostile (zipfile would read it into memory whole).

@@ -1,110 +1,161 @@
-"""Cuts a stream of bytes into whole lines, counts them and keeps their running checksum."""
+"""Cuts a stream of bytes into whole lines, counts them and keeps their running checksum.
+
+A thread works ahead in units of about a megabyte (reading, inflating, checksums: all outside of
+Python's lock); the consumer takes them in slabs small enough for COPY. Memory: a few units, and
+whatever the longest line needs.
+"""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from flows.errors import Interrupted
+from flows.lake.prefetch import prefetched
 
 # PostgreSQL holds 1 GB in a value and needs a multiple of a line while it reads it. No vendor sends
 # a hundredth of this.
 LINE_LIMIT_BYTES = 256 * 1024 * 1024
 
+# COPY is fastest in blocks of 32 to 64 KB: a larger one blocks the sending socket and ends the
+# overlap of client and server. 64 KB of events make 32 KB of rows.
+SLAB_BYTES = 64 * 1024
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes | memoryview, /) -> None: ...
+    def copy(self) -> "_Hash": ...
+    def hexdigest(self) -> str: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Slab:
-    """Whole lines, each closed by \\n. first_line: 0-based number of the first of them."""
+    """Whole lines. first_line: 0-based number of the first; data: all, each closed by \\n."""
 
     first_line: int
     data: bytes
-    line_count: int
 
-    def cut(self, lines: int) -> tuple["Slab", "Slab"]:
-        """The first `lines` lines, and the others."""
-        end = 0
-        for _ in range(lines):
-            end = self.data.index(b"\n", end) + 1
-        return (
-            Slab(self.first_line, self.data[:end], lines),
-            Slab(self.first_line + lines, self.data[end:], self.line_count - lines),
-        )
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines without their \\n."""
+        lines = self.data.split(b"\n")
+        lines.pop()
+        return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """Whole lines as they come; checksum_before: state of the hash in front of them."""
+
+    first_line: int
+    line_count: int
+    data: bytes
+    checksum_before: _Hash
 
 
 class LineStream:
-    """Lines of one file in order.
+    """Lines of one file in order; close it to end its thread.
 
     position: number of lines accepted so far, and so the 0-based number of the next one.
-    A last line without \\n counts as if it had one, so that a file may grow behind it.
+    byte_count: bytes accepted so far. A last line without \\n counts as if it had one, so that a
+    file may grow behind it.
     """
 
     def __init__(self, blocks: Iterator[bytes], file_key: str) -> None:
-        self._blocks = blocks
-        self._file_key = file_key
-        self._hash = hashlib.sha256()
-        self._carry: list[bytes] = []
-        self._carry_bytes = 0
-        self._next: Slab | None = None
+        self._units: Generator[_Unit, None, None] = prefetched(_units(blocks, file_key))
+        self._unit = _Unit(0, 0, b"", hashlib.sha256())
+        self._offset = 0
         self.position = 0
         self.byte_count = 0
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._units.close()
 
     @property
     def checksum(self) -> str:
         """Hexadecimal sha256 of all accepted lines, each with its \\n."""
-        return self._hash.hexdigest()
+        checksum = self._unit.checksum_before.copy()
+        checksum.update(memoryview(self._unit.data)[: self._offset])
+        return checksum.hexdigest()
 
     def take(self) -> Slab | None:
         """The next lines, None at the end. Until they are accepted, the same lines come again."""
-        if self._next is None:
-            self._next = self._read()
-        return self._next
+        if not self._has_unit():
+            return None
+        data, start = self._unit.data, self._offset
+        end = data.rfind(b"\n", start, start + SLAB_BYTES) + 1
+        if end == 0:
+            end = data.index(b"\n", start) + 1
+        return Slab(self.position, data[start:end])
 
-    def accept(self, slab: Slab) -> None:
-        """Count the lines that `take` gave, or the first part of them, as done."""
-        given = self._next
-        if given is None or given.first_line != slab.first_line:
-            raise ValueError("only what was taken can be accepted")
-        self._hash.update(slab.data)
-        self.position += slab.line_count
-        self.byte_count += len(slab.data)
-        rest = given.line_count - slab.line_count
-        self._next = given.cut(slab.line_count)[1] if rest else None
+    def accept(self, line_count: int, byte_count: int) -> None:
+        """Count so many lines of what `take` gave, from its start on, as done."""
+        self._offset += byte_count
+        self.position += line_count
+        self.byte_count += byte_count
 
     def advance(self, line: int) -> bool:
         """Accept lines up to but without `line`; False where the file ends before."""
         while self.position < line:
-            slab = self.take()
-            if slab is None:
+            if not self._has_unit():
                 return False
-            wanted = line - self.position
-            self.accept(slab if slab.line_count <= wanted else slab.cut(wanted)[0])
+            data, start = self._unit.data, self._offset
+            left = self._unit.first_line + self._unit.line_count - self.position
+            if self.position + left <= line:
+                self.accept(left, len(data) - start)
+                continue
+            end = start
+            for _ in range(line - self.position):
+                end = data.index(b"\n", end) + 1
+            self.accept(line - self.position, end - start)
         return True
 
-    def _read(self) -> Slab | None:
-        for block in self._blocks:
-            end = block.rfind(b"\n") + 1
-            if end == 0:
-                self._keep(block)
-                continue
-            data = b"".join((*self._carry, block[:end])) if self._carry else block[:end]
-            self._carry, self._carry_bytes = [], 0
-            if end < len(block):
-                self._keep(block[end:])
-            return Slab(self.position, data, data.count(b"\n"))
-        if not self._carry:
-            return None
-        data = b"".join((*self._carry, b"\n"))
-        self._carry, self._carry_bytes = [], 0
-        return Slab(self.position, data, 1)
+    def _has_unit(self) -> bool:
+        if self._offset < len(self._unit.data):
+            return True
+        unit = next(self._units, None)
+        if unit is None:
+            return False
+        self._unit, self._offset = unit, 0
+        return True
 
-    def _keep(self, part: bytes) -> None:
-        self._carry.append(part)
-        self._carry_bytes += len(part)
-        if self._carry_bytes > LINE_LIMIT_BYTES:
+
+def _units(blocks: Iterator[bytes], file_key: str) -> Iterator[_Unit]:
+    checksum = hashlib.sha256()
+    first_line = 0
+    for data in _whole_lines(blocks):
+        if isinstance(data, _TooLong):
             raise Interrupted(
-                f"{self._file_key}, line {self.position}: longer than"
-                f" {LINE_LIMIT_BYTES // 1024**2} MiB",
+                f"{file_key}, line {first_line}: longer than {LINE_LIMIT_BYTES:,} bytes",
                 reason="unreadable_line",
-                file_key=self._file_key,
-                failed_line=self.position,
-                last_successful_line=self.position - 1 if self.position else None,
+                file_key=file_key,
+                failed_line=first_line,
+                last_successful_line=first_line - 1 if first_line else None,
+                findings={"unreadable_line": 1},
             )
+        line_count = data.count(b"\n")
+        yield _Unit(first_line, line_count, data, checksum.copy())
+        checksum.update(data)
+        first_line += line_count
+
+
+class _TooLong:
+    """In place of a line beyond the limit."""
+
+
+def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes | _TooLong]:
+    """The same bytes, cut behind line ends only; the last line gets its \\n where it has none."""
+    carry: list[bytes] = []
+    for block in blocks:
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield b"".join((*carry, block[:end]))
+            carry.clear()
+        if end < len(block):
+            carry.append(block[end:])
+            if sum(map(len, carry)) > LINE_LIMIT_BYTES:
+                yield _TooLong()
+                return
+    if carry:
+        yield b"".join((*carry, b"\n"))

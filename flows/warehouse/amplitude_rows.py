@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from flows.lake.line_stream import Slab
 from flows.warehouse.amplitude_fields import FIELDS
 from flows.warehouse.cells import BOOLEAN, CELLS, DOUBLE, INTEGER, JSON, TEXT, TIME, UUID
 from flows.warehouse.copy_rows import Block, LineRefused
@@ -38,20 +39,18 @@ COPY = (
 )
 
 
-def make_block(data: bytes, first_line: int, load_id: int, careful: bool) -> Block:
-    """Rows of whole lines, each closed by \\n; blank lines give none.
+def make_block(slab: Slab, load_id: int, careful: bool) -> Block:
+    """Rows of some lines; blank lines give none.
 
-    first_line: 0-based number of the first line. careful: take the long path for every line, so
-    that nothing but what the columns surely take is sent. Stops before the first line that is no
-    JSON object and tells it as `refused`.
+    careful: take the long path for every line, so that nothing but what the columns surely take is
+    sent. Stops before the first line that is no JSON object and tells it as `refused`.
     """
-    lines = data.split(b"\n")
-    lines.pop()
-    if not careful and not _is_risky(data):
-        plain = _plain_rows(lines, first_line, load_id)
+    lines = slab.lines
+    if not careful and not _is_risky(slab.data):
+        plain = _plain_rows(lines, slab.first_line, load_id)
         if plain is not None:
-            return Block(plain, len(lines), None)
-    return _line_by_line(lines, first_line, load_id, careful)
+            return Block(plain, len(lines), len(lines), None)
+    return _line_by_line(lines, slab.first_line, load_id, careful)
 
 
 def _line_by_line(lines: list[bytes], first_line: int, load_id: int, careful: bool) -> Block:
@@ -72,7 +71,9 @@ def _line_by_line(lines: list[bytes], first_line: int, load_id: int, careful: bo
                 break
         rows.append(row)
         row_lines.append(line_number)
-    return Block("".join(rows).encode(), len(rows), refused, tuple(rows), tuple(row_lines))
+    line_count = len(lines) if refused is None else refused.line_number - first_line
+    data = "".join(rows).encode()
+    return Block(data, len(rows), line_count, refused, tuple(rows), tuple(row_lines))
 
 
 def _is_risky(data: bytes) -> bool:

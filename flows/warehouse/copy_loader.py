@@ -100,19 +100,17 @@ def copy_lines(
                             break
                         if slab is None:
                             break
-                        block = landing.make_block(
-                            slab.data, slab.first_line, load.load_id, careful
-                        )
+                        block = landing.make_block(slab, load.load_id, careful)
                         copy.write(block.data)
                         chunk.add(block)
                         if block.refused is not None:
-                            done = block.refused.line_number - slab.first_line
-                            stream.accept(slab.cut(done)[0])
+                            done = slab.lines[: block.line_count]
+                            stream.accept(len(done), sum(map(len, done)) + len(done))
                             trouble = unreadable_line(
                                 load.file_key, block.refused.line_number, block.refused.why
                             )
                             break
-                        stream.accept(slab)
+                        stream.accept(block.line_count, len(slab.data))
                 if stream.position > chunk.first_line:
                     ledger.advance(
                         connection,

@@ -15,13 +15,15 @@ class LineRefused:
 class Block:
     """Rows made from some lines.
 
-    data: CSV for COPY. row_count: rows in it. refused: the line where the maker had to stop, None
-    where it took all. rows, row_lines: the single rows and the line of each, where they were made
-    one by one; they tell which line a row of the server's complaint came from.
+    data: CSV for COPY. row_count: rows in it. line_count: lines they were made of. refused: the
+    line where the maker had to stop, None where it took all. rows, row_lines: the single rows and
+    the line of each, where they were made one by one; they tell which line a row of the server's
+    complaint came from.
     """
 
     data: bytes
     row_count: int
+    line_count: int
     refused: LineRefused | None
     rows: tuple[str, ...] = ()
     row_lines: tuple[int, ...] = ()

@@ -7,6 +7,7 @@ killed or stopped.
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 import psycopg
@@ -147,8 +148,23 @@ class FileLoader:
         careful: bool,
     ) -> FileLoad:
         plan, stream = _survey(archive, state)
+        with closing(stream):
+            return self._load_rest(
+                archive.version, state, plan, stream, start_after, progress, started, careful
+            )
+
+    def _load_rest(
+        self,
+        version: ObjectVersion,
+        state: FileState,
+        plan: _Plan,
+        stream: LineStream,
+        start_after: int | None,
+        progress: Progress,
+        started: float,
+        careful: bool,
+    ) -> FileLoad:
         _check_start_after(start_after, plan.read_from)
-        version = archive.version
         if state.tip is not None and not plan.supersedes and stream.take() is None:
             # The same lines under another etag.
             self._discard(plan.stale or plan.partial)
@@ -237,6 +253,7 @@ def _survey(archive: Archive, state: FileState) -> tuple[_Plan, LineStream]:
         else:
             partial, stale = None, partial
     if stream.position != read_from:
+        stream.close()
         stream = LineStream(archive.blocks(), archive.key)
         stream.advance(read_from)
     return _Plan(start, read_from, partial, stale, tip is not None and not tip_holds), stream

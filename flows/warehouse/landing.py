@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flows.errors import BadRequest
+from flows.lake.line_stream import Slab
 from flows.warehouse import amplitude_rows
 from flows.warehouse.copy_rows import Block
 
-# (lines, number of the first, load_id, careful) -> rows; see amplitude_rows.make_block.
-RowMaker = Callable[[bytes, int, int, bool], Block]
+# (lines, load_id, careful) -> rows; see amplitude_rows.make_block.
+RowMaker = Callable[[Slab, int, bool], Block]
 
 
 @dataclass(frozen=True, slots=True)

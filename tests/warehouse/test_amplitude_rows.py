@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flows.lake.line_stream import Slab
 from flows.warehouse import amplitude_rows
 from flows.warehouse.amplitude_fields import FIELDS
 from flows.warehouse.cells import BOOLEAN, DOUBLE, INTEGER, JSON, TEXT, TIME, UUID
@@ -45,7 +46,7 @@ def loaded(
 ) -> dict[int, dict[str, Any]]:
     """The rows of some lines as they stand in the table, columns as text, times as datetimes."""
     warehouse.execute("truncate raw.amplitude_events")
-    block = amplitude_rows.make_block(data, 0, 1, careful)
+    block = amplitude_rows.make_block(Slab(0, data), 1, careful)
     assert block.refused is None
     with warehouse.cursor() as cursor, cursor.copy(amplitude_rows.COPY) as copy:
         copy.write(block.data)
@@ -246,8 +247,9 @@ def test_times_are_utc_unless_they_say_otherwise(warehouse, text, time):
 )
 def test_a_line_that_is_no_object_is_refused_without_its_text(line, why):
     """The reason says a position, never a value; the rows before stand, those behind do not."""
-    block = amplitude_rows.make_block(b'{"city":"a"}\n\n' + line + b"\n{}\n", 10, 1, False)
-    assert (block.row_count, block.refused) == (1, amplitude_rows.LineRefused(12, why))
+    block = amplitude_rows.make_block(Slab(10, b'{"city":"a"}\n\n' + line + b"\n{}\n"), 1, False)
+    refused = amplitude_rows.LineRefused(12, why)
+    assert (block.row_count, block.line_count, block.refused) == (1, 2, refused)
 
 
 def test_blank_lines_count_but_give_no_row(warehouse):

@@ -1,0 +1,30 @@
+"""Work ahead: an iterator advanced by a thread while its consumer is busy."""
+
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def prefetched(items: Iterator[T], depth: int = 2) -> Generator[T, None, None]:
+    """The same items in the same order, up to `depth` of them made ahead by one thread.
+
+    What the iterator raises is raised in its place. Close the generator to end the thread early.
+    Pays where making an item waits for the network or leaves Python's lock (inflate, checksums).
+    """
+    end: list[T] = []
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as pool:
+        # One worker takes one item after the other, so the order stays.
+        ahead = deque(pool.submit(_next, items) for _ in range(depth))
+        while (found := ahead.popleft().result()) != end:
+            ahead.append(pool.submit(_next, items))
+            yield found[0]
+
+
+def _next(items: Iterator[T]) -> list[T]:
+    """The next item in a list, an empty list at the end."""
+    for item in items:
+        return [item]
+    return []
