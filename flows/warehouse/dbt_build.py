@@ -100,7 +100,10 @@ def _invoke(
         *(("--full-refresh",) if full_refresh else ()),
     ]
     with _database_url_in_environment(settings):
+        say("dbt reads the project")
         answer = dbtRunner(callbacks=[_tell(say)]).invoke(arguments)
+    if answer.exception is not None and not isinstance(answer.exception, Exception):
+        raise answer.exception  # Ctrl-C or a cancelled run, which dbt takes for a failure
     results = getattr(answer.result, "results", None)
     if results is None and _BUSY in str(answer.exception):
         return None
