@@ -6,7 +6,7 @@ Field list: https://amplitude.com/docs/apis/analytics/export
 
 from flows.warehouse.cells import BOOLEAN, DOUBLE, INTEGER, JSON, TEXT, TIME, UUID
 
-# Vendor key -> kind. Times first: the plain path checks them as one piece.
+# Vendor key -> kind.
 FIELDS: dict[str, str] = {
     "client_event_time": TIME,
     "client_upload_time": TIME,

@@ -32,12 +32,6 @@ _RISKY_ESCAPE = re.compile(rb"\\u000[0-2]")
 
 NULL = "null"
 
-COPY = (
-    "copy raw.amplitude_events (load_id, line_number, "
-    + ", ".join(key.removeprefix("$") for key in FIELDS)
-    + ", unknown_fields) from stdin (format csv, delimiter e'\\x01', quote e'\\x02')"
-)
-
 
 def make_block(slab: Slab, load_id: int, careful: bool) -> Block:
     """Rows of some lines; blank lines give none.
@@ -117,37 +111,54 @@ _NOT_PLAIN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 # How each kind is written; {v} is the value. NULL is an unquoted nothing.
 _PLAIN_FORMS = {
     TIME: "{v} or ''",
-    TEXT: "v if (v := {v}) else ('' if v is None else EMPTY)",
-    INTEGER: "'' if (v := {v}) is None else v",
-    DOUBLE: "'' if (v := {v}) is None else v",
+    TEXT: "{v} or ('' if {v} is None else EMPTY)",
+    INTEGER: "'' if {v} is None else {v}",
+    DOUBLE: "'' if {v} is None else {v}",
     BOOLEAN: "BOOLEANS[{v}]",
     UUID: "{v} or ''",
-    JSON: "'' if (v := str({v}, 'utf-8')) == 'null' else v",
 }
+
+
+def _of_kinds(*kinds: str) -> list[str]:
+    return [key for key, kind in FIELDS.items() if kind in kinds]
+
+
+_SCALARS = _of_kinds(TEXT, INTEGER, DOUBLE, BOOLEAN, UUID)
+_PLAIN_ORDER = (*_of_kinds(TIME), *_SCALARS, *_of_kinds(JSON))
 
 
 def _generate() -> Callable[[list[Any], int, str], tuple[list[str], list[str]]]:
     """Write out the row function: a loop over the columns at run time would cost far more."""
 
-    def form(key: str) -> str:
-        return "{" + _PLAIN_FORMS[FIELDS[key]].replace("{v}", f"event.{_ATTRIBUTES[key]}") + "}"
+    def forms(keys: list[str]) -> str:
+        return "\\x01".join(
+            "{" + _PLAIN_FORMS[FIELDS[key]].replace("{v}", _ATTRIBUTES[key]) + "}" for key in keys
+        )
 
-    times = "\\x01".join(form(key) for key, kind in FIELDS.items() if kind == TIME)
-    others = "\\x01".join(form(key) for key, kind in FIELDS.items() if kind != TIME)
+    # Nested values are bytes; joined before they are decoded they cost half. A null among them is
+    # the only text that begins so, and becomes nothing.
+    nested = ", ".join(_ATTRIBUTES[key] for key in _of_kinds(JSON))
     source = f'''
 def rows_of(events, line_number, load):
     rows = []
     all_times = []
-    for event in events:
-        times = f"{times}"
+    for {", ".join(_ATTRIBUTES.values())} in map(astuple, events):
+        times = f"{forms(_of_kinds(TIME))}"
         all_times.append(times)
-        rows.append(f"{{load}}\\x01{{line_number}}\\x01{{times}}\\x01{others}\\x01\\n")
+        nested = JOIN((b"", {nested})).decode().replace(JSON_NULL, DELIMITER)
+        rows.append(
+            f"{{load}}\\x01{{line_number}}\\x01{{times}}\\x01{forms(_SCALARS)}{{nested}}\\x01\\n"
+        )
         line_number += 1
     return rows, all_times
 '''
     namespace: dict[str, Any] = {
         "EMPTY": EMPTY,
         "BOOLEANS": {None: "", True: "t", False: "f"},
+        "DELIMITER": DELIMITER,
+        "JSON_NULL": DELIMITER + NULL,
+        "JOIN": DELIMITER.encode().join,
+        "astuple": msgspec.structs.astuple,
     }
     exec(source, namespace)  # noqa: S102 - built from the constants above alone
     made: Callable[[list[Any], int, str], tuple[list[str], list[str]]] = namespace["rows_of"]
@@ -155,6 +166,12 @@ def rows_of(events, line_number, load):
 
 
 _rows_of = _generate()
+
+COPY = (
+    "copy raw.amplitude_events (load_id, line_number, "
+    + ", ".join(key.removeprefix("$") for key in _PLAIN_ORDER)
+    + ", unknown_fields) from stdin (format csv, delimiter e'\\x01', quote e'\\x02')"
+)
 
 
 def _plain_rows(lines: list[bytes], first_line: int, load_id: int) -> bytes | None:
@@ -201,9 +218,9 @@ def _checked_rows(events: list[Any], first_line: int, load_id: int) -> str | Non
 def _long_row(line: bytes, line_number: int, load_id: int) -> str:
     sent = read_members(line)
     cells = [str(load_id), str(line_number)]
-    for key, kind in FIELDS.items():
+    for key in _PLAIN_ORDER:
         token = sent.get(key, NULL)
-        cell = "" if token == NULL else CELLS[kind](token)
+        cell = "" if token == NULL else CELLS[FIELDS[key]](token)
         if cell is None:
             cells.append("")
             continue
