@@ -15,8 +15,8 @@ with conflicts as (
         records.event_time,
         records.uuid
         {%- for column in columns %},
-        properties.{{ adapter.quote(column.name) }}::text as {{ adapter.quote('standing__' ~ loop.index) }},
-        records.{{ internal_name(column) }}::text as {{ adapter.quote('other__' ~ loop.index) }}
+        properties.{{ adapter.quote(column.name) }}::text as standing_{{ loop.index }},
+        records.{{ internal_name(column) }}::text as other_{{ loop.index }}
         {%- endfor %}
     from {{ ref('int_property_records') }} as records
     inner join {{ ref('permanent_user_properties') }} as properties
@@ -47,7 +47,7 @@ listed as (
         values
         (null::text, null::text, null::text)
         {%- for column in columns %},
-        ({{ text_literal(column.name) }}, {{ adapter.quote('standing__' ~ loop.index) }}, {{ adapter.quote('other__' ~ loop.index) }})
+        ({{ text_literal(column.name) }}, standing_{{ loop.index }}, other_{{ loop.index }})
         {%- endfor %}
     ) as property (name, standing_value, other_value)
     where property.other_value <> property.standing_value

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from warehouse import Project, Warehouse
 
 from flows.sandbox.postgres import Postgres
 from flows.warehouse.migrate import migrate
-from warehouse import Project, Warehouse
 
 
 @pytest.fixture(scope="session")

@@ -31,8 +31,10 @@ def test_a_dropped_mart_is_built_again_whole(warehouse):
     warehouse.load("1.zip", ROWS)
     assert warehouse.build().is_clean
     before = warehouse.marts()
-    for table in ("dwh.technical_data", "dwh.permanent_user_properties", "intermediate.int_property_runs"):  # fmt: skip
-        warehouse.execute(f"drop table {table}")
+    warehouse.execute(
+        "drop table dwh.technical_data, dwh.permanent_user_properties,"
+        " intermediate.int_property_runs"
+    )
     build = warehouse.build()
     assert build.is_clean, build
     assert warehouse.marts() == before

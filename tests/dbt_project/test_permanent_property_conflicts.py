@@ -6,7 +6,7 @@ AUDIT = "select * from audit.permanent_property_conflicts order by ehr_id, prope
 
 
 def test_other_values_of_permanent_properties_are_listed_and_block_nothing(warehouse):
-    """One row for each other value, with its first record; equal, null and removed ones are none."""
+    """One row for each other value, with its first record; not for equal, null or removed ones."""
     warehouse.load(
         "w.zip",
         [

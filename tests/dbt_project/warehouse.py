@@ -1,4 +1,4 @@
-"""A warehouse for the tests of the dbt project: loads are inserted by SQL, builds run in-process."""
+"""A warehouse for the tests of the dbt project: loads inserted by SQL, builds in this process."""
 
 import json
 import shutil
@@ -201,6 +201,12 @@ class Warehouse:
             {result.node.name: str(result.status) for result in results},
             "\n".join(result.message or "" for result in results),
         )
+
+    def show(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows of a query that may hold Jinja, with the project's macros in reach."""
+        answer = self.project.invoke("show", "--inline", query, "--limit", "-1")
+        assert answer.success, answer.exception or answer.result.results[0].message
+        return [tuple(row) for row in answer.result.results[0].agate_table.rows]
 
     def marts(self, schema: str = "dwh") -> dict[str, Rows]:
         """Every mart, all rows and all columns, as sorted JSON texts."""
