@@ -1,6 +1,12 @@
 {#
-    One writer: the lock lives in the session of dbt's main connection, which stays open from
-    on-run-start to the end of the run, and falls with it, however the run ends.
+    One writer at a time, whoever started it. dbt closes every connection after a hook or a node, so no
+    session spans a build, and no lock alone could. Instead a build has the turn:
+
+    - it takes the turn in on-run-start, under the exclusive lock, and gives it back in on-run-end;
+    - each model holds the lock, shared, through its transaction, and goes on only if the turn is still its
+      build's (hold_turn): nobody can begin while a model is written, and no model is written out of turn;
+    - a turn that was not given back is another build's at work, or a dead one's. Whoever comes looks for
+      some seconds: under the exclusive lock a living build shows a session as soon as it starts a node.
 #}
 {% macro begin_build() -%}
     {%- if execute and flags.WHICH in ('run', 'build', 'test', 'seed', 'snapshot', 'retry') -%}
@@ -9,7 +15,7 @@
                 to_regclass('raw.loads') is not null as has_raw
         {%- endset -%}
         {%- set answer = run_query(lock).rows[0] -%}
-        {%- if not answer['is_held'] -%}
+        {%- if not answer['is_held'] or other_build_lives() -%}
             {{ exceptions.raise_compiler_error('another build holds the warehouse; wait until it is done and run again') }}
         {%- elif not answer['has_raw'] -%}
             {{ exceptions.raise_compiler_error('schema raw is missing: run `python -m flows.warehouse.migrate` once, or load any archive') }}
@@ -22,12 +28,62 @@
             own_oid oid not null,
             upstream_oid oid,
             mapping jsonb
-        )
+        );
+        create table if not exists {{ build_turn() }} (invocation_id text not null);
+        delete from {{ build_turn() }};
+        insert into {{ build_turn() }} (invocation_id) values ('{{ invocation_id }}')
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro build_turn() -%}
+    {{ return(intermediate_relation('build_turn')) }}
+{%- endmacro %}
+
+{% macro has_turn() -%}
+    exists (select from {{ build_turn() }} where invocation_id = '{{ invocation_id }}')
+{%- endmacro %}
+
+{# Is the build that did not give its turn back still at work? #}
+{% macro other_build_lives() -%}
+    {%- if not run_query("select to_regclass('" ~ build_turn() ~ "') is not null as is_made").rows[0]['is_made']
+        or not run_query('select exists (select from ' ~ build_turn() ~ ') as is_taken').rows[0]['is_taken'] -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set sessions -%}
+        select exists (
+            select from pg_stat_activity
+            where datname = current_database()
+                and application_name = current_setting('application_name')
+                and pid <> pg_backend_pid()
+        ) as are_there
+    {%- endset -%}
+    {#- sessions of this very run, just closed, are gone by the first look -#}
+    {%- for _ in range(8) -%}
+        {%- do run_query('select pg_stat_clear_snapshot(), pg_sleep(0.4)') -%}
+        {%- if run_query(sessions).rows[0]['are_there'] -%}{{ return(true) }}{%- endif -%}
+    {%- endfor -%}
+    {{ return(false) }}
+{%- endmacro %}
+
+{# Pre-hook of every model. #}
+{% macro hold_turn() -%}
+    {%- if execute and flags.WHICH in ('run', 'build', 'retry') -%}
+        do $turn$
+        begin
+            perform pg_advisory_xact_lock_shared(hashtext('dwh_helper build'), hashtext('{{ target.schema }}'));
+            if not {{ has_turn() }} then
+                raise exception 'another build has taken over; run again when it is done';
+            end if;
+        end
+        $turn$
     {%- endif -%}
 {%- endmacro %}
 
 {# Superseded raw rows go once a newer load of their file is admitted (production's word counts). #}
 {% macro end_build(results) -%}
+    {%- if execute and flags.WHICH in ('run', 'build', 'test', 'seed', 'snapshot', 'retry') -%}
+        delete from {{ build_turn() }} where invocation_id = '{{ invocation_id }}';
+    {%- endif -%}
     {%- if execute and target.name == 'prod' and flags.WHICH in ('run', 'build') -%}
         {%- set validated = intermediate_relation('int_loads__validated') -%}
         {%- if load_relation(validated) is not none -%}
