@@ -98,6 +98,21 @@ def test_a_withdrawn_successor_does_not_bring_back_what_was_retired(warehouse):
     assert_exact(warehouse)
 
 
+def test_a_forerunner_comes_back_when_its_admitted_successor_never_got_through(warehouse):
+    """A build that died behind the gate has retired nothing: withdrawing restores the old load."""
+    old = warehouse.load("a.zip", [event(1, 1, person("P1", city="A")), event(2, 2, None)])
+    built(warehouse)
+    new = warehouse.replace([old], [event(1, 1, person("P1", city="B")), event(3, 3, None)])
+    gate = warehouse.build("--select", "int_loads__checked", "int_loads__validated")
+    assert gate.is_clean, gate
+    warehouse.withdraw(new)
+    built(warehouse)
+    assert warehouse.execute("select city from dwh.changeable_user_properties") == [("A",)]
+    assert len(warehouse.marts()["events_part"]) == 2
+    assert_exact(warehouse)
+    assert warehouse.rebuilt() == warehouse.marts()
+
+
 @pytest.mark.parametrize("newer_first", [True, False])
 def test_the_newest_upload_of_an_event_counts_whichever_came_first(warehouse, newer_first):
     """One uuid redelivered with another ehr_id is one record of the newer upload's patient."""

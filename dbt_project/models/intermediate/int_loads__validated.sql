@@ -67,10 +67,12 @@ admitted as (
         null::bigint as removed_batch
     from admissible
     cross join next_batch
+    -- one that went comes back when its successor was withdrawn before it was retired
     where not exists (
         select
         from present
         where present.load_id = admissible.load_id
+            and present.removed_batch is null
     )
 
 ),
