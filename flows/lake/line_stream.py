@@ -45,11 +45,12 @@ class Slab:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """Whole lines as they come; checksum_before: state of the hash in front of them."""
+    """Whole lines as they come; checksum_before: state of the hash in front of them.
 
-    first_line: int
-    line_count: int
-    data: bytes
+    data is None for a line beyond the limit.
+    """
+
+    data: bytes | None
     checksum_before: _Hash
 
 
@@ -62,8 +63,10 @@ class LineStream:
     """
 
     def __init__(self, blocks: Iterator[bytes], file_key: str) -> None:
-        self._units: Generator[_Unit, None, None] = prefetched(_units(blocks, file_key))
-        self._unit = _Unit(0, 0, b"", hashlib.sha256())
+        self._units: Generator[_Unit, None, None] = prefetched(_units(blocks))
+        self._file_key = file_key
+        self._data = b""
+        self._checksum_before: _Hash = hashlib.sha256()
         self._offset = 0
         self.position = 0
         self.byte_count = 0
@@ -75,15 +78,18 @@ class LineStream:
     @property
     def checksum(self) -> str:
         """Hexadecimal sha256 of all accepted lines, each with its \\n."""
-        checksum = self._unit.checksum_before.copy()
-        checksum.update(memoryview(self._unit.data)[: self._offset])
+        checksum = self._checksum_before.copy()
+        checksum.update(memoryview(self._data)[: self._offset])
         return checksum.hexdigest()
 
     def take(self) -> Slab | None:
-        """The next lines, None at the end. Until they are accepted, the same lines come again."""
+        """The next lines, None at the end. Until they are accepted, the same lines come again.
+
+        Raises Interrupted(reason="unreadable_line") at a line beyond the limit.
+        """
         if not self._has_unit():
             return None
-        data, start = self._unit.data, self._offset
+        data, start = self._data, self._offset
         end = data.rfind(b"\n", start, start + SLAB_BYTES) + 1
         if end == 0:
             end = data.index(b"\n", start) + 1
@@ -100,52 +106,49 @@ class LineStream:
         while self.position < line:
             if not self._has_unit():
                 return False
-            data, start = self._unit.data, self._offset
-            left = self._unit.first_line + self._unit.line_count - self.position
-            if self.position + left <= line:
+            data, start, wanted = self._data, self._offset, line - self.position
+            left = data.count(b"\n", start)
+            if left <= wanted:
                 self.accept(left, len(data) - start)
                 continue
             end = start
-            for _ in range(line - self.position):
+            for _ in range(wanted):
                 end = data.index(b"\n", end) + 1
-            self.accept(line - self.position, end - start)
+            self.accept(wanted, end - start)
         return True
 
     def _has_unit(self) -> bool:
-        if self._offset < len(self._unit.data):
+        if self._offset < len(self._data):
             return True
         unit = next(self._units, None)
         if unit is None:
             return False
-        self._unit, self._offset = unit, 0
+        if unit.data is None:
+            raise Interrupted(
+                f"{self._file_key}, line {self.position}: longer than {LINE_LIMIT_BYTES:,} bytes",
+                reason="unreadable_line",
+                file_key=self._file_key,
+                failed_line=self.position,
+                last_successful_line=self.position - 1 if self.position else None,
+                findings={"unreadable_line": 1},
+            )
+        self._data, self._checksum_before, self._offset = unit.data, unit.checksum_before, 0
         return True
 
 
-def _units(blocks: Iterator[bytes], file_key: str) -> Iterator[_Unit]:
+def _units(blocks: Iterator[bytes]) -> Iterator[_Unit]:
     checksum = hashlib.sha256()
-    first_line = 0
     for data in _whole_lines(blocks):
-        if isinstance(data, _TooLong):
-            raise Interrupted(
-                f"{file_key}, line {first_line}: longer than {LINE_LIMIT_BYTES:,} bytes",
-                reason="unreadable_line",
-                file_key=file_key,
-                failed_line=first_line,
-                last_successful_line=first_line - 1 if first_line else None,
-                findings={"unreadable_line": 1},
-            )
-        line_count = data.count(b"\n")
-        yield _Unit(first_line, line_count, data, checksum.copy())
-        checksum.update(data)
-        first_line += line_count
+        yield _Unit(data, checksum.copy())
+        if data is not None:
+            checksum.update(data)
 
 
-class _TooLong:
-    """In place of a line beyond the limit."""
+def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes | None]:
+    """The same bytes, cut behind line ends only; the last line gets its \\n where it has none.
 
-
-def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes | _TooLong]:
-    """The same bytes, cut behind line ends only; the last line gets its \\n where it has none."""
+    Ends with None in place of a line beyond the limit.
+    """
     carry: list[bytes] = []
     for block in blocks:
         end = block.rfind(b"\n") + 1
@@ -155,7 +158,7 @@ def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes | _TooLong]:
         if end < len(block):
             carry.append(block[end:])
             if sum(map(len, carry)) > LINE_LIMIT_BYTES:
-                yield _TooLong()
+                yield None
                 return
     if carry:
         yield b"".join((*carry, b"\n"))
