@@ -68,7 +68,9 @@ def _text(value: object) -> object:
 
 def show_where_to_look(screen: Screen, url: str, prefect_url: str) -> None:
     """Commands that go on from here."""
-    screen.act("Where to look next: `make serve` starts the same servers again, until Ctrl-C. Then:")
+    screen.act(
+        "Where to look next: `make serve` starts the same servers again, until Ctrl-C. Then:"
+    )
     screen.line(f"  Prefect UI  {prefect_url}")
     screen.line(f"  SQL         {psql(url)}")
     screen.line(f"  dbt         cd dbt_project && DWH_DATABASE_URL={url} ../.venv/bin/dbt build")
