@@ -29,6 +29,7 @@ from collections.abc import Iterator  # noqa: E402
 from dataclasses import replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from prefect.settings import (  # noqa: E402
     PREFECT_API_URL,
@@ -43,6 +44,11 @@ from flows.sandbox.prefect_client import send_what_is_left  # noqa: E402
 from flows.sandbox.prefect_server import PrefectServer  # noqa: E402
 from flows.sandbox.s3 import S3Server  # noqa: E402
 from flows.settings import S3, Amplitude, Dwh, Logging  # noqa: E402
+
+# In CI a failure speaks of the change, not of luck: the same examples each time.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 SETTING_PREFIXES = ("DWH_", "S3_", "AMPLITUDE_", "LOGGING_", "AWS_")
 
