@@ -90,7 +90,7 @@ def marts(url: str) -> dict[str, list[str]]:
 @pytest.fixture
 def lock(url: str):
     """Another session that holds the lock of the warehouse."""
-    with psycopg.connect(url, autocommit=True) as other:
+    with psycopg.connect(url) as other:
         assert other.execute(f"select {dbt_build.BUILD_LOCK}").fetchone() == (True,)
         yield other
 

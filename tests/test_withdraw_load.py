@@ -78,7 +78,7 @@ def test_what_makes_no_sense_changes_nothing(url):
 def test_nothing_is_withdrawn_under_a_build_or_a_load(url):
     """While a build or a loader of the file is at work, the caller is told to wait."""
     load = add_load(url, KEY, [{}])
-    with psycopg.connect(url, autocommit=True) as other:
+    with psycopg.connect(url) as other:
         other.execute(f"select {BUILD_LOCK}")
         with pytest.raises(WarehouseBusy, match="a build is running"):
             withdraw(load, "why")

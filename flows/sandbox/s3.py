@@ -56,7 +56,8 @@ class S3Server:
                     *("--cache-dir", str(self.directory / "cache")),
                     *("--addr", f"{LOOPBACK}:{self.port}"),
                     *("--auth-key", f"{self.access_key_id},{self.secret_access_key}"),
-                    *("--dir-cache-time", "0s"),  # files put into the folder by hand are seen
+                    # Files put into the folder by hand are seen soon. 0s would keep a core busy.
+                    *("--dir-cache-time", "1s"),
                     str(buckets),
                 ],
                 environment={k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")},

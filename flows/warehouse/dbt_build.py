@@ -20,8 +20,8 @@ from flows.warehouse.connection import connect, warehouse_errors
 DBT_PROJECT = PROJECT / "dbt_project"
 #: The test whose failures are data's fault; every other failure is the project's or the server's.
 GATE = "property_findings"
-BUILD_LOCK = "pg_try_advisory_lock(hashtext('dwh_helper build'), hashtext('dwh'))"
-BUILD_UNLOCK = "pg_advisory_unlock(hashtext('dwh_helper build'), hashtext('dwh'))"
+#: Held to the end of the transaction: a session's lock outlives a closed connection by a moment.
+BUILD_LOCK = "pg_try_advisory_xact_lock(hashtext('dwh_helper build'), hashtext('dwh'))"
 #: Builds take minutes; whoever waits longer than this should look at who holds the lock.
 WAIT_FOR_LOCK_S = 3600.0
 _POLL_S = 2.0
@@ -72,7 +72,6 @@ def _wait_for_turn(settings: Dwh, deadline: float, say: Callable[[str], None]) -
         while True:
             row = connection.execute(f"select {BUILD_LOCK}").fetchone()
             if row and row[0]:
-                connection.execute(f"select {BUILD_UNLOCK}")
                 return
             if time.monotonic() > deadline:
                 raise WarehouseBusy(f"{_BUSY} for more than {WAIT_FOR_LOCK_S:.0f} s")
