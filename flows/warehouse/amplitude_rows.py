@@ -39,12 +39,12 @@ def make_block(slab: Slab, load_id: int, careful: bool) -> Block:
     careful: take the long path for every line, so that nothing but what the columns surely take is
     sent. Stops before the first line that is no JSON object and tells it as `refused`.
     """
-    lines = slab.lines
     if not careful and not _is_risky(slab.data):
-        plain = _plain_rows(lines, slab.first_line, load_id)
+        count = slab.data.count(b"\n")
+        plain = _plain_rows(slab.data, count, slab.first_line, load_id)
         if plain is not None:
-            return Block(plain, len(lines), len(lines), None)
-    return _line_by_line(lines, slab.first_line, load_id, careful)
+            return Block(plain, count, count, None)
+    return _line_by_line(slab.lines, slab.first_line, load_id, careful)
 
 
 def _line_by_line(lines: list[bytes], first_line: int, load_id: int, careful: bool) -> Block:
@@ -102,7 +102,7 @@ _Plain = msgspec.defstruct(
 )
 _Known = msgspec.defstruct("_Known", [], bases=(_Plain,), forbid_unknown_fields=False, gc=False)
 
-_decode_plain = msgspec.json.Decoder(_Plain).decode
+_decode_plain_lines = msgspec.json.Decoder(_Plain).decode_lines
 _decode_known = msgspec.json.Decoder(_Known).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -174,10 +174,13 @@ COPY = (
 )
 
 
-def _plain_rows(lines: list[bytes], first_line: int, load_id: int) -> bytes | None:
-    """All rows, or None where one line is not plain."""
+def _plain_rows(data: bytes, line_count: int, first_line: int, load_id: int) -> bytes | None:
+    """All rows, or None where one line is not plain; a blank one is not either."""
     try:
-        block = _checked_rows([_decode_plain(line) for line in lines], first_line, load_id)
+        events = _decode_plain_lines(data)
+        if len(events) != line_count:
+            return None
+        block = _checked_rows(events, first_line, load_id)
         return None if block is None else block.encode()
     except _NOT_PLAIN:
         return None
