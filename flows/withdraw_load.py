@@ -85,8 +85,11 @@ def _take_out(connection: psycopg.Connection, load_id: int, reason: str) -> None
         " where load_id = %s",
         [reason, load_id],
     )
-    # What it was to replace counts on, unless its rows are gone already.
+    # What it was to replace counts on, or waits for the load that replaces this one; unless its
+    # rows are gone already.
     connection.execute(
-        "update raw.loads set superseded_by = null where superseded_by = %s and status = 'loaded'",
+        "update raw.loads as earlier set superseded_by = withdrawn.superseded_by"
+        " from raw.loads as withdrawn where withdrawn.load_id = %s"
+        " and earlier.superseded_by = withdrawn.load_id and earlier.status = 'loaded'",
         [load_id],
     )

@@ -32,3 +32,25 @@
             and verdict.mapping = {{ text_literal(mapping_json()) }}::jsonb
     )
 {%- endmacro %}
+
+{# The loads that take the place of one: its successor, that one's successor, and so on to the newest. #}
+{% macro successors(load_id, loads) -%}
+    (
+        with recursive later as (
+            select replaced.superseded_by as load_id
+            from {{ loads }} as replaced
+            where replaced.load_id = {{ load_id }}
+
+            union all
+
+            select next_ones.superseded_by
+            from later
+            inner join {{ loads }} as next_ones
+                on later.load_id = next_ones.load_id
+        )
+
+        select later.load_id
+        from later
+        where later.load_id is not null
+    )
+{%- endmacro %}

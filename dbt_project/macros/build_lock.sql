@@ -90,9 +90,12 @@
             select raw.retire_loads(array(
                 select loads.load_id
                 from raw.loads
-                inner join {{ validated }} as successors
-                    on loads.superseded_by = successors.load_id
                 where loads.status = 'loaded'
+                    and exists (
+                        select
+                        from {{ successors('loads.load_id', 'raw.loads') }} as successors
+                        inner join {{ validated }} as admitted on successors.load_id = admitted.load_id
+                    )
                 {#- a load that models still hold is retired after they have let it go -#}
                     and not exists (
                         select from {{ validated }} as admitted

@@ -113,6 +113,31 @@ def test_a_forerunner_comes_back_when_its_admitted_successor_never_got_through(w
     assert warehouse.rebuilt() == warehouse.marts()
 
 
+@pytest.mark.parametrize("is_built_before", [True, False])
+@pytest.mark.parametrize("withdraws_the_second", [True, False])
+def test_of_a_file_replaced_twice_only_the_last_form_counts(
+    warehouse, is_built_before, withdraws_the_second
+):
+    """The form in between may never have been built, or was withdrawn: the first is gone anyway."""
+    first = warehouse.load("a.zip", [event(1, 1, person("P1", city="A"))])
+    if is_built_before:
+        built(warehouse)
+    second = warehouse.replace([first], [event(2, 1, person("P2", city="B"))])
+    third = warehouse.replace([second], [event(3, 1, person("P3", city="C"))])
+    if withdraws_the_second:
+        warehouse.withdraw(second)
+    for _ in range(2):  # the second build comes after the retirement
+        built(warehouse)
+        assert warehouse.execute("select ehr_id, city from dwh.changeable_user_properties") == [
+            ("P3", "C")
+        ]
+    assert warehouse.execute("select load_id from raw.amplitude_events") == [
+        *([(second,)] if withdraws_the_second else []),
+        (third,),
+    ]
+    assert warehouse.rebuilt() == warehouse.marts()
+
+
 @pytest.mark.parametrize("newer_first", [True, False])
 def test_the_newest_upload_of_an_event_counts_whichever_came_first(warehouse, newer_first):
     """One uuid redelivered with another ehr_id is one record of the newer upload's patient."""

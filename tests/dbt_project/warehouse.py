@@ -180,8 +180,9 @@ class Warehouse:
         """What withdraw_load does to the ledger."""
         self.execute("update raw.loads set status = 'withdrawn' where load_id = %s", load_id)
         self.execute(
-            "update raw.loads set superseded_by = null"
-            " where superseded_by = %s and status = 'loaded'",
+            "update raw.loads as earlier set superseded_by = withdrawn.superseded_by"
+            " from raw.loads as withdrawn where withdrawn.load_id = %s"
+            " and earlier.superseded_by = withdrawn.load_id and earlier.status = 'loaded'",
             load_id,
         )
 

@@ -32,7 +32,8 @@ new_loads as (
             select
             from loads as successors
             where successors.load_id = loads.superseded_by
-                and successors.status = 'loaded'
+                -- one that was itself replaced, and retired, still stands in the way
+                and successors.status in ('loaded', 'superseded')
                 and successors.load_seq is not null
         )
         and {{ load_needs_check('loads.load_id') }}

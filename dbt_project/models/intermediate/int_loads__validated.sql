@@ -94,10 +94,14 @@ removed as (
         and (
             loads.load_id is null
             or loads.status <> 'loaded'
-            or loads.superseded_by in (
-                select load_id from admitted
-                union all
-                select load_id from present
+            or exists (
+                select
+                from {{ successors('loads.load_id', source('raw', 'loads')) }} as successors
+                where successors.load_id in (
+                    select load_id from admitted
+                    union all
+                    select load_id from present
+                )
             )
         )
 
