@@ -7,7 +7,8 @@ from typing import Self
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.logging import get_run_logger
+
+from flows.run_log import run_log
 
 #: Seconds between two updates: people read no faster, and each one is a request to the server.
 _UPDATE_EVERY_S = 2.0
@@ -65,7 +66,7 @@ class PrefectProgress:
 
     def _log(self, progress: ExportProgress) -> None:
         if progress != self._logged:
-            get_run_logger().info("%s", progress)
+            run_log().info("%s", progress)
             self._logged = progress
 
     def __enter__(self) -> Self:

@@ -4,8 +4,8 @@ import time
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.logging import get_run_logger
 
+from flows.run_log import run_log
 from flows.warehouse.copy_loader import Progress
 
 #: Seconds between two updates: each one is a request to the server.
@@ -33,4 +33,4 @@ class PrefectLoadProgress:
             self._artifact = artifact if isinstance(artifact, UUID) else None
         else:
             update_progress_artifact(self._artifact, progress.percent, description=str(progress))
-        get_run_logger().info("%s", progress)
+        run_log().info("%s", progress)

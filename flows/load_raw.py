@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from prefect import flow
-from prefect.logging import get_run_logger
 from pydantic import Field
 
 from flows.errors import ArchiveFailed, BadRequest, Interrupted
@@ -17,6 +16,7 @@ from flows.lake.bucket import Bucket, open_bucket
 from flows.lake.listing import list_objects
 from flows.lake.objects import ObjectVersion, look
 from flows.load_progress import PrefectLoadProgress
+from flows.run_log import run_log
 from flows.settings import Dwh
 from flows.warehouse import ledger
 from flows.warehouse.connection import connect, warehouse_errors
@@ -74,7 +74,7 @@ def load_raw(
         key,
         start_after,
         on_progress=progress.tell,
-        say=get_run_logger().info,
+        say=run_log().info,
     )
 
 

@@ -7,7 +7,6 @@ from typing import Annotated, TypeVar
 
 from prefect import flow, task
 from prefect.futures import PrefectFuture
-from prefect.logging import get_run_logger
 from pydantic import Field
 
 from flows.errors import BadRequest, DwhHelperError, Interrupted, SourcesFailed
@@ -18,6 +17,7 @@ from flows.lake.keys import archive_prefix, week_of_key
 from flows.lake.listing import list_objects
 from flows.load_progress import PrefectLoadProgress
 from flows.load_raw import LoadResult, load_archives
+from flows.run_log import run_log
 from flows.settings import S3, Dwh
 from flows.transform import TransformResult, build, show_interruption, show_nodes
 from flows.vendors.amplitude_wire import READY_AFTER
@@ -68,7 +68,7 @@ def pipeline(
     Dwh.load()
     S3.load()
     first, last = span(start, end, sources)
-    get_run_logger().info("days %s to %s of %s", first, last, ", ".join(sources))
+    run_log().info("days %s to %s of %s", first, last, ", ".join(sources))
     exported = {source: export_source.submit(source, first, last) for source in sources}
     loaded = {
         source: load_source.submit(source, return_state=False, wait_for=[exported[source]])
@@ -107,14 +107,14 @@ def export_source(source: str, start: date, end: date) -> ExportResult:
 def load_source(source: str) -> LoadResult:
     """Load what the archive of one source has and raw lacks."""
     progress = PrefectLoadProgress(f"load-{source.replace('_', '-')}")
-    return load_archives(source, on_progress=progress.tell, say=get_run_logger().info)
+    return load_archives(source, on_progress=progress.tell, say=run_log().info)
 
 
 @task(task_run_name="transform")
 def transform_all() -> TransformResult:
     """Build all tables. No time-out and no retries: dbt's threads would outlive them."""
     try:
-        return build(say=get_run_logger().info, show=show_nodes)
+        return build(say=run_log().info, show=show_nodes)
     except Interrupted as report:
         show_interruption(report)
         raise

@@ -4,7 +4,7 @@ Read a block inside the flow that needs it, with `load()`: what is missing is sa
 """
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -128,8 +128,13 @@ class S3(Block):
 
 
 class Logging(Block):
-    """How much is logged."""
+    """How much a run logs."""
 
     model_config = _block("LOGGING_")
 
-    level: str = "INFO"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _in_capitals(cls, level: str) -> str:
+        return level.upper()

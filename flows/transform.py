@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.logging import get_run_logger
 
 from flows.errors import BadRequest, BuildFailed, Interrupted
+from flows.run_log import run_log
 from flows.settings import Dwh
 from flows.warehouse.dbt_build import GATE, NodeOutcome, run_build
 from flows.warehouse.interruption import failed_tests, interruption
@@ -56,7 +56,7 @@ def transform(select: str | None = None, full_refresh: bool = False) -> Transfor
     server answers, BadRequest where nothing is selected.
     """
     try:
-        return build(select, full_refresh, say=get_run_logger().info, show=show_nodes)
+        return build(select, full_refresh, say=run_log().info, show=show_nodes)
     except Interrupted as report:
         show_interruption(report)
         raise
@@ -104,7 +104,7 @@ def show_nodes(nodes: list[NodeOutcome]) -> None:
 
 def show_interruption(report: Interrupted) -> None:
     """The interruption report in the log and on the run's page."""
-    get_run_logger().error("interrupted: %s", report.error_message)
+    run_log().error("interrupted: %s", report.error_message)
     create_markdown_artifact(key="interruption", markdown=as_markdown(report))
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import psycopg
 from prefect import flow
-from prefect.logging import get_run_logger
 
 from flows.errors import BadRequest, WarehouseBusy
+from flows.run_log import run_log
 from flows.settings import Dwh
 from flows.warehouse import ledger
 from flows.warehouse.connection import connect, warehouse_errors
@@ -43,7 +43,7 @@ def withdraw_load(load_id: int, reason: str) -> WithdrawnLoad:
     WarehouseBusy while a build or a load of the same file is at work.
     """
     withdrawn = withdraw(load_id, reason)
-    get_run_logger().warning(
+    run_log().warning(
         "load %s of %s withdrawn (%s rows): %s",
         withdrawn.load_id,
         withdrawn.file_key,
