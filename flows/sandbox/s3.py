@@ -8,7 +8,6 @@ import os
 import shutil
 import sysconfig
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from flows.lake.bucket import Bucket, open_bucket
@@ -105,10 +104,5 @@ class S3Server:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
