@@ -46,22 +46,25 @@ class Table:
         return self.fields | (self.also_fields or {})
 
 
-_INTEGERS = frozenset(
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_INTEGERS = _names(
     "application_id app_build_number app_framework appmetrica_crashes appmetrica_errors"
     " appmetrica_push_opens appmetrica_push_send_count appmetrica_sdk_version appmetrica_sessions"
-    " mcc mnc publisher_id response_code revenue_quantity session_id".split()
+    " mcc mnc publisher_id response_code revenue_quantity session_id"
 )
-_UNSIGNED = frozenset("appmetrica_device_id crash_group_id crash_id tracking_id".split())
+_UNSIGNED = _names("appmetrica_device_id crash_group_id crash_id tracking_id")
 # is_revenue_verified is text: it has a third value, "undefined".
-_BOOLEANS = frozenset(
-    "appmetrica_notifications_enabled is_bot is_reattribution is_reengagement"
-    " is_reinstallation".split()
+_BOOLEANS = _names(
+    "appmetrica_notifications_enabled is_bot is_reattribution is_reengagement is_reinstallation"
 )
-_JSON = frozenset(
+_JSON = _names(
     "ad_revenue_payload ecom_cart_item_internal_components ecom_order_payload"
     " ecom_product_actual_price_internal_components"
     " ecom_product_original_price_internal_components ecom_product_payload"
-    " ecom_product_promocodes ecom_screen_payload event_json".split()
+    " ecom_product_promocodes ecom_screen_payload event_json"
 )
 
 
@@ -83,7 +86,7 @@ def kind_of(field: str) -> Kind:
 
 
 def _fields(text: str) -> dict[str, Kind]:
-    return {field: kind_of(field) for field in text.replace(",", " ").split()}
+    return {field: kind_of(field) for field in text.split(",")}
 
 
 def _ten(prefix: str) -> str:
