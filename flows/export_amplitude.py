@@ -23,8 +23,9 @@ from flows.lake.day_file import DayFile, DayWriter
 from flows.lake.keys import archive_key
 from flows.lake.weekly_archive import WeeklyArchive, covers_week, read_archive, write_days
 from flows.settings import Amplitude
-from flows.vendors.amplitude import MOST_REQUESTS, ExportClient, Retries
+from flows.vendors.amplitude import MOST_REQUESTS, ExportClient
 from flows.vendors.amplitude_zip import read_hours
+from flows.vendors.retries import Retries
 from flows.windows import IsoWeek, Window, parse_day, weeks
 
 SOURCES = ("web", "mobile")
