@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from flows.errors import VendorFailed
-from flows.vendors.appmetrica_wire import VENDOR
+from flows.vendors.appmetrica_wire import broken
 
 #: Characters read at once: enough that Python's share of the time is small.
 _READ_BYTES = 1024 * 1024
@@ -112,12 +112,7 @@ class _Text:
 
     def broken(self, what: str) -> VendorFailed:
         """The error; it bears no word of the file, since that is patients' data."""
-        return VendorFailed(
-            f"AppMetrica's answer for {self._window} is broken: {what}",
-            vendor=VENDOR,
-            window=self._window,
-            status=200,
-        )
+        return broken(self._window, what)
 
     def _read_on(self, size: int) -> bool:
         """Hold more, and forget what was taken; False at the end of the file."""

@@ -192,10 +192,13 @@ def understand(
     )
 
 
-def broken(question: Question, what: str) -> VendorFailed:
-    """The error for a file that is cut, or is no list of rows."""
+def broken(window: str, what: str) -> VendorFailed:
+    """The error for a file that is cut, or is no list of rows. what: no word of the file's."""
     return VendorFailed(
-        f"AppMetrica's answer for {question.window} is broken: {what}", **_where(question, 200)
+        f"AppMetrica's answer for {window} is broken: {what}",
+        vendor=VENDOR,
+        window=window,
+        status=200,
     )
 
 
@@ -211,9 +214,9 @@ def too_many_parts(question: Question) -> VendorError:
 def poll_timed_out(question: Question, last: Waiting, waited_s: float) -> VendorError:
     """The error for a job that is not ready in time; the vendor goes on with it."""
     return VendorFailed(
-        f"AppMetrica has {question.window} not ready after {waited_s:,.0f} s, last progress: {last}."
-        " The vendor goes on building it, and the next run takes it up where it is then; jobs that"
-        " always take longer need a larger APPMETRICA_POLL_TIMEOUT_SECONDS.",
+        f"AppMetrica has {question.window} not ready after {waited_s:,.0f} s, last progress:"
+        f" {last}. The vendor goes on building it, and the next run takes it up where it is then;"
+        " jobs that always take longer need a larger APPMETRICA_POLL_TIMEOUT_SECONDS.",
         **_where(question, 202),
     )
 
