@@ -23,11 +23,8 @@ from flows.sandbox.appmetrica.limits import Limits
 from flows.sandbox.appmetrica.quota import Quota
 from flows.sandbox.appmetrica.request import Export
 from flows.sandbox.appmetrica.seen import Seen
-from flows.sandbox.appmetrica.store import Row, Store
+from flows.sandbox.appmetrica.store import DATA_FILE, Row, Store
 from flows.sandbox.simulator import Faults, Refusal, Simulator, Traffic
-
-#: The store of a folder of data.
-DATA_FILE = "appmetrica.sqlite"
 
 
 class AppMetricaSimulator(Simulator):

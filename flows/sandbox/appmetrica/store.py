@@ -23,6 +23,9 @@ from flows.vendors.appmetrica_tables import TABLES, Table
 #: Field -> value; a missing field is "", other values than text are sent as their text.
 Row = Mapping[str, Any]
 
+#: The store of a folder of data.
+DATA_FILE = "appmetrica.sqlite"
+
 _SCHEMA = """
 create table if not exists rows (
     id integer primary key,
