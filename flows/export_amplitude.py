@@ -6,7 +6,6 @@ export_amplitude("2025-01-06", "2025-01-12", "web")
 import tempfile
 import threading
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,14 +22,13 @@ from flows.lake.day_file import DayFile, DayWriter
 from flows.lake.keys import archive_key
 from flows.lake.weekly_archive import WeeklyArchive, covers_week, read_archive, write_days
 from flows.settings import Amplitude
-from flows.vendors.amplitude import MOST_REQUESTS, ExportClient, Retries
+from flows.side_by_side import side_by_side
+from flows.vendors.amplitude import MOST_REQUESTS, ExportClient
 from flows.vendors.amplitude_zip import read_hours
+from flows.vendors.retries import Retries
 from flows.windows import IsoWeek, Window, parse_day, weeks
 
 SOURCES = ("web", "mobile")
-
-#: Progress is told at least this often while days are on their way.
-_TELL_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,31 +199,15 @@ def _fetch_days(
     directory: Path,
     tally: "_Tally",
 ) -> dict[date, DayFile]:
-    """The days that gave an answer, as files; days that are not ready are left out.
+    """The days that gave an answer, as files; days that are not ready are left out."""
 
-    Days are asked at the same time; the first error stops the others and is raised.
-    """
-    fetched: dict[date, DayFile] = {}
-    with ThreadPoolExecutor(MOST_REQUESTS, thread_name_prefix="export-amplitude") as pool:
-        running: dict[Future[DayFile | None], date] = {
-            pool.submit(_fetch_day, client, day, held.get(day), directory, tally): day
-            for day in days
-        }
-        try:
-            while running:
-                done, _ = wait(running, _TELL_EVERY_S, FIRST_COMPLETED)
-                for future in done:
-                    day = running.pop(future)
-                    file = future.result()
-                    if file is not None:
-                        fetched[day] = file
-                    tally.day_done()
-                tally.tell()
-        finally:
-            if running:  # an error is on its way: the others need not go on
-                client.stop()
-                pool.shutdown(cancel_futures=True)
-    return fetched
+    def fetch(day: date) -> DayFile | None:
+        file = _fetch_day(client, day, held.get(day), directory, tally)
+        tally.day_done()
+        return file
+
+    found = side_by_side(fetch, days, at_once=MOST_REQUESTS, tell=tally.tell, stop=client.stop)
+    return {day: file for day, file in found.items() if file is not None}
 
 
 def _fetch_day(

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -33,17 +33,25 @@ class ExportProgress:
         return f"{self.days_done} of {self.days} days, {megabytes:,.1f} MB, {self.events:,} events"
 
 
+class Progress(Protocol):
+    """How far something is: its text is a sentence for people."""
+
+    @property
+    def percent(self) -> float:
+        """0 to 100."""
+
+
 class PrefectProgress:
     """Shows progress in a flow run. Use as a context manager inside one, and tell it often."""
 
     def __init__(self, key: str) -> None:
         self._key = key
         self._artifact: UUID | None = None
-        self._latest: ExportProgress | None = None
-        self._logged: ExportProgress | None = None
+        self._latest: Progress | None = None
+        self._logged: Progress | None = None
         self._updated_at = self._logged_at = float("-inf")
 
-    def tell(self, progress: ExportProgress) -> None:
+    def tell(self, progress: Progress) -> None:
         """Take in how far the export is; shows it if the last time is a while ago."""
         self._latest = progress
         now = time.monotonic()
@@ -54,7 +62,7 @@ class PrefectProgress:
             self._log(progress)
             self._logged_at = now
 
-    def _update(self, progress: ExportProgress) -> None:
+    def _update(self, progress: Progress) -> None:
         if self._artifact is None:
             artifact = create_progress_artifact(
                 progress.percent, key=self._key, description=str(progress)
@@ -63,7 +71,7 @@ class PrefectProgress:
         else:
             update_progress_artifact(self._artifact, progress.percent, description=str(progress))
 
-    def _log(self, progress: ExportProgress) -> None:
+    def _log(self, progress: Progress) -> None:
         if progress != self._logged:
             run_log().info("%s", progress)
             self._logged = progress

@@ -22,7 +22,7 @@ from flows.warehouse import ledger
 from flows.warehouse.connection import connect, warehouse_errors
 from flows.warehouse.copy_loader import Progress
 from flows.warehouse.file_loader import COMPLETED, FileLoad, FileLoader
-from flows.warehouse.landing import LANDINGS, landing_of
+from flows.warehouse.landing import LANDINGS, Landing, landing_of
 from flows.warehouse.ledger import FileState
 from flows.warehouse.migrate import migrate
 
@@ -58,7 +58,7 @@ def load_raw(
     """Load every archive under a prefix, or one key, that the ledger does not hold as it is now.
 
     Args:
-        source: Whose archives, amplitude_web or amplitude_mobile.
+        source: Whose archives: amplitude_web, amplitude_mobile or appmetrica.
         prefix: Of keys in S3; by default the source's own, such as amplitude/web/.
         key: One object instead.
         start_after: 0-based line of that one object, resume behind it; accepted only where all
@@ -92,7 +92,7 @@ def load_archives(
     _check(prefix, key, start_after)
     dwh = Dwh.load()
     bucket = open_bucket()
-    found, ignored = _find(bucket, landing.prefix if prefix is None else prefix, key)
+    found, ignored = _find(bucket, landing, prefix, key)
     if not found:
         say("no archive under %s in bucket %s", prefix or landing.prefix, bucket.name)
         return LoadResult(source, (), ignored)
@@ -131,16 +131,17 @@ def _check(prefix: str | None, key: str | None, start_after: int | None) -> None
 
 
 def _find(
-    bucket: Bucket, prefix: str, key: str | None
+    bucket: Bucket, landing: Landing, prefix: str | None, key: str | None
 ) -> tuple[dict[str, ObjectVersion], tuple[str, ...]]:
     """Archives by name, and what is none."""
     if key is not None:
+        landing.table_of(key)
         version = look(bucket, key)
         if version is None:
             raise BadRequest(f"there is no object {key!r} in bucket {bucket.name}")
         return {key: version}, ()
-    objects = list_objects(bucket, prefix)
-    archives = {name: version for name, version in objects.items() if name.endswith(".zip")}
+    objects = list_objects(bucket, landing.prefix if prefix is None else prefix)
+    archives = {name: version for name, version in objects.items() if landing.takes(name)}
     return archives, tuple(name for name in objects if name not in archives)
 
 

@@ -5,6 +5,7 @@ Read a block inside the flow that needs it, with `load()`: what is missing is sa
 
 from pathlib import Path
 from typing import Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -113,6 +114,30 @@ class Amplitude(Block):
                 " and secret key of the project stand in Amplitude under Settings, Projects."
             )
         return client_id, secret_key.get_secret_value()
+
+
+class AppMetrica(Block):
+    """The AppMetrica Logs API of one application."""
+
+    model_config = _block("APPMETRICA_")
+
+    base_url: AnyHttpUrl = AnyHttpUrl("https://api.appmetrica.yandex.net")
+    api_key: SecretStr
+    application_id: int = Field(gt=0)
+    poll_interval_seconds: float = Field(5.0, ge=0)
+    poll_timeout_seconds: float = Field(300.0, ge=0)
+    time_zone: str | None = None
+    confirm_after_days: int = Field(1, ge=0)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, name: str | None) -> str | None:
+        try:
+            if name is not None:
+                ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("is no IANA time zone, such as Europe/Moscow") from None
+        return name
 
 
 class S3(Block):

@@ -22,7 +22,8 @@ from flows.lake.bucket import Bucket
 from flows.sandbox.amplitude import MOBILE, WEB, AmplitudeSimulator, FaultKind
 from flows.sandbox.prefect_server import PrefectServer
 from flows.settings import Amplitude
-from flows.vendors.amplitude import MOST_REQUESTS, Retries
+from flows.vendors.amplitude import MOST_REQUESTS
+from flows.vendors.retries import Retries
 
 MONDAY = date(2025, 1, 6)
 WEEK = [MONDAY + timedelta(days=n) for n in range(7)]
@@ -274,14 +275,6 @@ def test_a_retry_after_beyond_the_total_time_fails_at_once(export: Exporter) -> 
     export.vendor.inject("429", retry_after=3600, start="20250107T00")
     with pytest.raises(VendorFailed, match="1 tries, the last met status 429"):
         export(WEEK[1], WEEK[1], retries=Retries())
-
-
-def test_waits_grow_and_stay_bounded() -> None:
-    """Between half and all of the doubled wait, never above the longest; Retry-After in full."""
-    retries = Retries(first_wait_s=1, longest_wait_s=60)
-    for tries, most in [(1, 1), (2, 2), (3, 4), (6, 32), (10, 60)]:
-        assert most / 2 <= retries.wait_s(tries, None) <= most
-    assert retries.wait_s(1, 500.0) == 500.0
 
 
 @pytest.mark.parametrize("kind", [FaultKind.FORBIDDEN])

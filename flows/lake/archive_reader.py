@@ -11,23 +11,16 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from isal import igzip_lib, isal_zlib
+from isal import isal_zlib
 
 from flows.errors import Interrupted
 from flows.lake.bucket import Bucket
+from flows.lake.inflate import BLOCK_BYTES, DEFLATE, inflated, is_bomb
 from flows.lake.objects import ObjectVersion, read_range
-
-# Inflated bytes given out at once: enough that a thread which does this spends its time outside of
-# Python's lock.
-BLOCK_BYTES = 1024 * 1024
 
 # The directory of a one-member zip: 64 KiB comment, name, extra and end records fit in here. A
 # directory that wants more is hostile (zipfile would read it into memory whole).
 DIRECTORY_BYTES = 512 * 1024
-
-# NDJSON deflates to a tenth. Only repetition made on purpose passes 500; it matters when large.
-BOMB_RATIO = 500
-BOMB_FLOOR_BYTES = 100 * 1024 * 1024
 
 # A week of one project is some GB; a directory that promises more than 4 TiB lies.
 ABSURD_BYTES = 4 * 1024**4
@@ -93,26 +86,10 @@ class Archive:
                 yield part[start : start + BLOCK_BYTES]
 
     def _inflated(self) -> Iterator[bytes]:
-        inflater = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_DEFLATE)
-        sound = True
-        for part in self._parts():
-            if inflater.eof:
-                sound = False
-                break
-            fed = part
-            while not inflater.eof and (fed or not inflater.needs_input):
-                try:
-                    block = inflater.decompress(fed, BLOCK_BYTES)
-                except igzip_lib.IsalError:  # type: ignore[misc]  # isal bears no types
-                    sound = False
-                    break
-                fed = b""
-                if block:
-                    yield block
-            if not sound:
-                break
-        if not (sound and inflater.eof) or inflater.unused_data:
-            raise unreadable(self.key, "the member's deflated bytes are damaged")
+        try:
+            yield from inflated(self._parts(), DEFLATE)
+        except ValueError as error:
+            raise unreadable(self.key, "the member's deflated bytes are damaged") from error
 
 
 def open_archive(bucket: Bucket, key: str, version: ObjectVersion) -> Archive:
@@ -147,9 +124,7 @@ def open_archive(bucket: Bucket, key: str, version: ObjectVersion) -> Archive:
         deflated or info.compress_size == info.file_size
     ):
         raise unreadable(key, "its directory and its length contradict each other")
-    if info.file_size > ABSURD_BYTES or (
-        info.file_size > BOMB_FLOOR_BYTES and info.file_size > BOMB_RATIO * info.compress_size
-    ):
+    if info.file_size > ABSURD_BYTES or is_bomb(info.file_size, info.compress_size):
         raise unreadable(key, f"it would inflate to {info.file_size:,} bytes: a zip bomb")
     return Archive(
         bucket=bucket,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flows.errors import Interrupted
+from flows.lake.objects import ObjectVersion
 from flows.lake.prefetch import prefetched
 
 # PostgreSQL holds 1 GB in a value and needs a multiple of a line while it reads it. No vendor sends
@@ -26,6 +27,25 @@ class _Hash(Protocol):
     def update(self, data: bytes | memoryview, /) -> None: ...
     def copy(self) -> "_Hash": ...
     def hexdigest(self) -> str: ...
+
+
+class LineArchive(Protocol):
+    """An object of S3 that holds NDJSON, opened and found sound as far as its ends show."""
+
+    @property
+    def key(self) -> str:
+        """Its name in the bucket."""
+
+    @property
+    def version(self) -> ObjectVersion:
+        """What was opened."""
+
+    @property
+    def ndjson_bytes(self) -> int:
+        """How much it says that it holds; good for a progress, not for a check."""
+
+    def blocks(self) -> Iterator[bytes]:
+        """The NDJSON in order; raises Interrupted where it is damaged, at the latest at the end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ What an answer means is said in `amplitude_wire.py`; how its zip is read, in `am
 """
 
 import logging
-import random
 import tempfile
 import threading
 import time
@@ -34,6 +33,7 @@ from flows.vendors.amplitude_wire import (
     too_large,
     understand,
 )
+from flows.vendors.retries import Retries
 from flows.windows import Window
 
 _log = logging.getLogger(__name__)
@@ -52,27 +52,6 @@ _CHUNK_BYTES = 256 * 1024
 #: What a caller does with an answer: reads the zip at the path; VendorFailed says that it is
 #: broken.
 Take = Callable[[Path, Window], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Retries:
-    """The bounds of trying one window again.
-
-    tries: most requests; total_s: no try starts later than this after the first; first_wait_s:
-    doubled before each further try up to longest_wait_s, of which between half and all is waited
-    (jitter). A Retry-After of the vendor is waited in full, if that stays within total_s.
-    """
-
-    tries: int = 6
-    total_s: float = 1200.0
-    first_wait_s: float = 1.0
-    longest_wait_s: float = 60.0
-
-    def wait_s(self, tries_done: int, asked_s: float | None) -> float:
-        """Seconds to wait after so many tries; asked_s: the vendor's Retry-After, or None."""
-        doubled = self.first_wait_s * 2.0 ** (tries_done - 1)
-        jittered = min(self.longest_wait_s, doubled) * random.uniform(0.5, 1.0)  # noqa: S311
-        return max(jittered, asked_s or 0.0)
 
 
 @dataclass(frozen=True, slots=True)

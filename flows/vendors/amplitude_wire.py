@@ -5,12 +5,12 @@ https://amplitude.com/docs/apis/analytics/export. Nothing here opens a connectio
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import TypedDict
 from urllib.parse import urlsplit
 
 from flows.errors import Forbidden, VendorError, VendorFailed, WindowTooLarge
+from flows.vendors.retries import is_page, quoted, retry_after_s
 from flows.windows import Window
 
 VENDOR = "amplitude"
@@ -140,7 +140,7 @@ def understand(
     if status == 200:
         if start_of_body.startswith(_ZIP_STARTS):
             return Data()
-        return Again(f"a 200 that is no zip but {_quoted(start_of_body)}", status)
+        return Again(f"a 200 that is no zip but {quoted(start_of_body)}", status)
     if status in (401, 403):
         raise Forbidden(
             f"Amplitude refuses the key pair in {question.key_pair} at {question.host} ({status}):"
@@ -160,7 +160,7 @@ def understand(
         return Again(f"status {status}", status, wait)
     raise VendorFailed(
         f"Amplitude answers {status} for {question.window} at {question.url}:"
-        f" {_quoted(start_of_body)}. Is AMPLITUDE_BASE_URL right?",
+        f" {quoted(start_of_body)}. Is AMPLITUDE_BASE_URL right?",
         **_where(question, status),
     )
 
@@ -193,22 +193,6 @@ def gave_up(question: Question, last: Again, tries: int) -> VendorError:
     )
 
 
-def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Seconds from a Retry-After header (seconds or a date); None if absent or malformed."""
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
-
-
 class _Where(TypedDict):
     vendor: str
     window: str
@@ -223,12 +207,4 @@ def _is_page(headers: Mapping[str, str], body: bytes) -> bool:
     """Whether a 404 is a web server's page, not the API's: a wrong address is no empty day."""
     if _NOT_FOUND in body.lower():
         return False
-    return "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<"
-
-
-def _quoted(body: bytes) -> str:
-    """The first words of an unexpected body, made safe for a log line."""
-    if not body:
-        return "nothing"
-    text = body[:80].decode("utf-8", "replace")
-    return repr("".join(letter if letter.isprintable() else " " for letter in text).strip())
+    return is_page(headers, body)

@@ -10,22 +10,32 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-TIME, TEXT, INTEGER, DOUBLE, BOOLEAN, UUID, JSON = (
+TIME, LOCAL_TIME, TEXT, JSON_TEXT, INTEGER, UNSIGNED, DOUBLE, BOOLEAN, UUID, JSON = (
     "time",
+    "local time",
     "text",
+    "json text",
     "integer",
+    "unsigned",
     "double",
     "boolean",
     "uuid",
     "json",
 )
+# Kinds whose columns tell an empty text from none.
+STRINGS = (TEXT, JSON_TEXT)
 
 _INTEGER = re.compile(r"(-?(?:0|[1-9][0-9]{0,18}))(?:\.0{1,40})?")
+_UNSIGNED = re.compile(r"(0|[1-9][0-9]{0,19})(?:\.0{1,40})?")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
     r"(?:Z|[+-](?:0[0-9]|1[0-4])(?::?[0-9]{2})?)?)?"
+)
+_LOCAL_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]"
+    r"(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
 )
 _FRACTION = re.compile(r"\.([0-9]+)")
 _UUID = re.compile(r"(\{)?[0-9a-fA-F]{4}(?:-?[0-9a-fA-F]{4}){7}(?(1)\})")
@@ -58,6 +68,17 @@ def _integer_cell(token: str) -> str | None:
     return str(int(match[1]))
 
 
+def _json_text_cell(token: str) -> str | None:
+    """JSON that came as a text, or as itself: its text either way."""
+    return token if token[0] in "{[" else _text_cell(token)
+
+
+def _unsigned_cell(token: str) -> str | None:
+    """A whole number of up to 20 digits, as uint64 has, also as the text of one."""
+    match = _UNSIGNED.fullmatch(_bare(token))
+    return None if match is None else match[1]
+
+
 def _double_cell(token: str) -> str | None:
     """A number, also as the text of one, rounded as doubles are; not one that would be infinite."""
     number = _bare(token)
@@ -74,8 +95,18 @@ def _boolean_cell(token: str) -> str | None:
 
 def _time_cell(token: str) -> str | None:
     """A date or a date and time, year first; without a zone it means UTC, as the vendor says."""
+    return _dated(token, _TIME)
+
+
+def _local_time_cell(token: str) -> str | None:
+    """A date and time without a zone, year first."""
+    return _dated(token, _LOCAL_TIME)
+
+
+def _dated(token: str, form: re.Pattern[str]) -> str | None:
+    """A text of this form whose date and time exist."""
     text = _bare(token)
-    if token[0] != '"' or _TIME.fullmatch(text) is None:
+    if token[0] != '"' or form.fullmatch(text) is None:
         return None
     # Python wants three or six digits of a second, PostgreSQL takes any number of them.
     padded = _FRACTION.sub(lambda found: "." + found[1].ljust(6, "0"), text)
@@ -99,10 +130,13 @@ def _json_cell(token: str) -> str | None:
 
 CELLS: dict[str, Callable[[str], str | None]] = {
     TEXT: _text_cell,
+    JSON_TEXT: _json_text_cell,
     INTEGER: _integer_cell,
+    UNSIGNED: _unsigned_cell,
     DOUBLE: _double_cell,
     BOOLEAN: _boolean_cell,
     TIME: _time_cell,
+    LOCAL_TIME: _local_time_cell,
     UUID: _uuid_cell,
     JSON: _json_cell,
 }

@@ -14,8 +14,8 @@ from flows.errors import ArchiveFailed, Interrupted
 from flows.lake.line_stream import LineStream
 from flows.warehouse import ledger
 from flows.warehouse.copy_rows import Block
-from flows.warehouse.landing import Landing
 from flows.warehouse.ledger import Load
+from flows.warehouse.raw_table import RawTable
 
 # What the server says when a value does not fit: data exceptions, broken constraints, and texts or
 # nestings beyond its limits. Anything else (connection, disk, rights) is not the file's fault.
@@ -71,7 +71,7 @@ class Progress:
 
 def copy_lines(
     connection: psycopg.Connection,
-    landing: Landing,
+    table: RawTable,
     load: Load,
     stream: LineStream,
     *,
@@ -91,7 +91,7 @@ def copy_lines(
         refusal: ValueRefused | None = None
         try:
             with connection.transaction():
-                with connection.cursor() as cursor, cursor.copy(landing.copy) as copy:
+                with connection.cursor() as cursor, cursor.copy(table.copy) as copy:
                     while stream.byte_count - chunk.first_byte < commit_bytes:
                         try:
                             slab = stream.take()
@@ -100,7 +100,7 @@ def copy_lines(
                             break
                         if slab is None:
                             break
-                        block = landing.make_block(slab, load.load_id, careful)
+                        block = table.make_block(slab, load.load_id, careful)
                         copy.write(block.data)
                         chunk.add(block)
                         if block.refused is not None:

@@ -1,6 +1,16 @@
-"""What a row maker gives to the COPY loader."""
+"""What a row maker gives to the COPY loader, and the CSV that it is in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from flows.lake.line_stream import Slab
+from flows.warehouse.json_members import NotAnObject
+
+# The CSV's delimiter and quote. They stand in no JSON text but as an escape (\\u0001, \\u0002).
+DELIMITER = "\x01"
+QUOTE = "\x02"
+EMPTY = QUOTE + QUOTE  # '' as opposed to an unquoted nothing, which is NULL
+CSV = "(format csv, delimiter e'\\x01', quote e'\\x02')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +37,31 @@ class Block:
     refused: LineRefused | None
     rows: tuple[str, ...] = ()
     row_lines: tuple[int, ...] = ()
+
+
+def rows_one_by_one(slab: Slab, row_of: Callable[[bytes, int], str]) -> Block:
+    """The rows that row_of(line, line number) makes, blank lines left out.
+
+    Where it raises NotAnObject, the block ends before that line and tells it.
+    """
+    rows: list[str] = []
+    row_lines: list[int] = []
+    refused: LineRefused | None = None
+    lines = slab.lines
+    for line_number, line in enumerate(lines, slab.first_line):
+        if not line.strip(b" \t\r"):
+            continue
+        try:
+            rows.append(row_of(line, line_number))
+        except NotAnObject as error:
+            refused = LineRefused(line_number, str(error))
+            break
+        row_lines.append(line_number)
+    line_count = len(lines) if refused is None else refused.line_number - slab.first_line
+    data = "".join(rows).encode()
+    return Block(data, len(rows), line_count, refused, tuple(rows), tuple(row_lines))
+
+
+def quoted(text: str) -> str:
+    """A cell that is not NULL, whatever it holds."""
+    return QUOTE + text.replace(QUOTE, EMPTY) + QUOTE

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import psycopg
 
 from flows.errors import ArchiveFailed, BadRequest, Interrupted
-from flows.lake.archive_reader import Archive, open_archive
 from flows.lake.bucket import Bucket
-from flows.lake.line_stream import LineStream
+from flows.lake.line_stream import LineArchive, LineStream
 from flows.lake.objects import ObjectVersion, look
 from flows.warehouse import ledger
 from flows.warehouse.copy_loader import Progress, ValueRefused, copy_lines, unreadable_line
 from flows.warehouse.landing import Landing
 from flows.warehouse.ledger import FileState, Load
+from flows.warehouse.raw_table import RawTable
 
 LOADED = "loaded"
 GROWN = "grown"
@@ -71,7 +71,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class FileLoader:
-    """Loads one archive, on a connection in autocommit. say: takes log lines in % form."""
+    """Loads one archive into its table, on a connection in autocommit. say: takes % log lines."""
 
     connection: psycopg.Connection
     bucket: Bucket
@@ -80,6 +80,11 @@ class FileLoader:
     commit_bytes: int
     on_progress: Callable[[Progress], None]
     say: Callable[..., None]
+
+    @property
+    def table(self) -> RawTable:
+        """Where the lines go."""
+        return self.landing.table_of(self.file_key)
 
     def load(
         self, known: FileState, listed: ObjectVersion, start_after: int | None = None
@@ -118,7 +123,7 @@ class FileLoader:
             report = _already(load, start_after, started)
             self._discard(state.partial)
             return report
-        archive = open_archive(self.bucket, self.file_key, version)
+        archive = self.landing.open_archive(self.bucket, self.file_key, version)
         progress = Progress(self.file_key, archive.ndjson_bytes)
         try:
             return self._load_archive(archive, state, start_after, progress, started, careful=False)
@@ -139,7 +144,7 @@ class FileLoader:
 
     def _load_archive(
         self,
-        archive: Archive,
+        archive: LineArchive,
         state: FileState,
         start_after: int | None,
         progress: Progress,
@@ -177,7 +182,7 @@ class FileLoader:
         progress.skipped_bytes = stream.byte_count
         copy_lines(
             self.connection,
-            self.landing,
+            self.table,
             load,
             stream,
             commit_bytes=self.commit_bytes,
@@ -186,7 +191,11 @@ class FileLoader:
             on_commit=self.on_progress,
         )
         done = ledger.complete(
-            self.connection, load, checksum=stream.checksum, supersedes=plan.supersedes
+            self.connection,
+            load,
+            checksum=stream.checksum,
+            supersedes=plan.supersedes,
+            number_rows_of=self.table.name if self.table.has_ordinals else None,
         )
         status = SUPERSEDING if plan.supersedes else GROWN if state.tip is not None else LOADED
         return _report(done, status, started, lines=progress.lines, bytes_=progress.bytes)
@@ -212,7 +221,7 @@ class FileLoader:
     def _discard(self, partial: Load | None) -> None:
         if partial is not None:
             self.say("%s: the half-loaded load %d is deleted", self.file_key, partial.load_id)
-            ledger.discard(self.connection, partial.load_id, self.landing.table)
+            ledger.discard(self.connection, partial.load_id, self.table.name)
 
     def _check_source(self, state: FileState) -> None:
         for load in (state.tip, state.partial):
@@ -235,7 +244,7 @@ class FileLoader:
             ledger.fail(self.connection, partial.load_id, str(error))
 
 
-def _survey(archive: Archive, state: FileState) -> tuple[_Plan, LineStream]:
+def _survey(archive: LineArchive, state: FileState) -> tuple[_Plan, LineStream]:
     """Compare the file's lines with what the ledger holds; the stream stands at plan.read_from."""
     tip, partial = state.tip, state.partial
     stream = LineStream(archive.blocks(), archive.key)

@@ -1,48 +1,55 @@
 """Where each source lands: the one place to add a source.
 
-A new source needs a migration with its raw table, a row maker like `amplitude_rows` and an entry.
+A new source needs a migration with its raw tables, row makers like `amplitude_rows` and an entry.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from flows.errors import BadRequest
-from flows.lake.line_stream import Slab
-from flows.warehouse import amplitude_rows
-from flows.warehouse.copy_rows import Block
-
-# (lines, load_id, careful) -> rows; see amplitude_rows.make_block.
-RowMaker = Callable[[Slab, int, bool], Block]
+from flows.lake.archive_reader import open_archive
+from flows.lake.bucket import Bucket
+from flows.lake.gzip_reader import open_gzip
+from flows.lake.line_stream import LineArchive
+from flows.lake.objects import ObjectVersion
+from flows.warehouse import amplitude_rows, appmetrica_rows
+from flows.warehouse.raw_table import RawTable
 
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """prefix: of the source's archives in S3; table: raw table; copy: its COPY statement."""
+    """Where the archives of a source lie, how they are read, and which table takes their lines.
+
+    prefix, suffix: of their keys in S3. find_table: the table for the archive of this key, None
+    where the key tells none.
+    """
 
     source: str
     prefix: str
-    table: str
-    copy: str
-    make_block: RowMaker
+    suffix: str
+    open_archive: Callable[[Bucket, str, ObjectVersion], LineArchive]
+    find_table: Callable[[str], RawTable | None]
+
+    def takes(self, key: str) -> bool:
+        """Whether a listed object is an archive of this source."""
+        return key.endswith(self.suffix) and self.find_table(key) is not None
+
+    def table_of(self, key: str) -> RawTable:
+        """The table for the archive of this key; BadRequest where the key tells none."""
+        table = self.find_table(key)
+        if table is None:
+            raise BadRequest(f"{key!r} does not tell which table of {self.source} it is of")
+        return table
 
 
 LANDINGS = {
     landing.source: landing
     for landing in (
+        Landing("amplitude_web", "amplitude/web/", ".zip", open_archive, amplitude_rows.table_of),
         Landing(
-            "amplitude_web",
-            "amplitude/web/",
-            "raw.amplitude_events",
-            amplitude_rows.COPY,
-            amplitude_rows.make_block,
+            "amplitude_mobile", "amplitude/mobile/", ".zip", open_archive, amplitude_rows.table_of
         ),
-        Landing(
-            "amplitude_mobile",
-            "amplitude/mobile/",
-            "raw.amplitude_events",
-            amplitude_rows.COPY,
-            amplitude_rows.make_block,
-        ),
+        Landing("appmetrica", "appmetrica/", ".ndjson.gz", open_gzip, appmetrica_rows.table_of),
     )
 }
 

@@ -148,7 +148,7 @@ def discard(connection: psycopg.Connection, load_id: int, table: str) -> None:
     """Delete the committed rows of a partial load and its place in the ledger: its file changed."""
     with connection.transaction():
         connection.execute(
-            SQL("delete from {} where load_id = %s").format(Identifier(*table.split("."))),
+            SQL("delete from {} where load_id = %s").format(_table(table)),
             (load_id,),
         )
         connection.execute(
@@ -176,15 +176,63 @@ def fail(connection: psycopg.Connection, load_id: int, error: str) -> None:
     )
 
 
+# A file is what its loads hold from the latest one on that began at line 0. A withdrawn load among
+# them counts: the ordinals follow from the file alone, whenever a person took what out.
+NUMBER_EQUAL_ROWS = """
+with file_loads as (
+    select load_id
+    from raw.loads
+    where file_key = %(file_key)s
+        and (load_seq is not null or load_id = %(load_id)s)
+        and load_id >= (
+            select max(load_id) from raw.loads
+            where file_key = %(file_key)s and first_line = 0
+                and (load_seq is not null or load_id = %(load_id)s)
+        )
+),
+
+numbered as (
+    select
+        load_id,
+        line_number,
+        row_number() over (partition by content_hash order by line_number) - 1 as ordinal
+    from {table}
+    where load_id = any (array(select load_id from file_loads))
+)
+
+update {table} as line
+set ordinal = numbered.ordinal
+from numbered
+where
+    line.load_id = %(load_id)s
+    and numbered.load_id = line.load_id
+    and numbered.line_number = line.line_number
+    and numbered.ordinal > 0
+"""
+
+
 def complete(
-    connection: psycopg.Connection, load: Load, *, checksum: str, supersedes: bool
+    connection: psycopg.Connection,
+    load: Load,
+    *,
+    checksum: str,
+    supersedes: bool,
+    number_rows_of: str | None = None,
 ) -> Load:
     """Make a load visible to dbt, in one transaction; returns it as it stands then.
 
     checksum: of all lines of the file. supersedes: the chain of the file was different, and this
     load takes its place; the old loads keep their status and rows until dbt has admitted this one.
+    number_rows_of: the table whose column ordinal is to tell the load's rows from equal ones before
+    them in the file; the first of them bears 0.
     """
     with connection.transaction():
+        if number_rows_of is not None:
+            connection.execute(
+                SQL(NUMBER_EQUAL_ROWS).format(table=_table(number_rows_of)),
+                {"file_key": load.file_key, "load_id": load.load_id},
+            )
+        # Behind the slow statement: while this is held, no other load completes.
         connection.execute("select pg_advisory_xact_lock(%s)", (SEQUENCE_LOCK,))
         completed = _one(
             connection,
@@ -211,6 +259,10 @@ def rename_content(
         "update raw.loads set etag = %s, size_bytes = %s where load_id = %s",
         (etag, size_bytes, load_id),
     )
+
+
+def _table(name: str) -> Identifier:
+    return Identifier(*name.split("."))
 
 
 def _one(

@@ -8,8 +8,8 @@ import zlib
 import pytest
 
 from flows.errors import ArchiveFailed, Interrupted
-from flows.lake import archive_reader
-from flows.lake.archive_reader import BLOCK_BYTES, open_archive
+from flows.lake.archive_reader import open_archive
+from flows.lake.inflate import BLOCK_BYTES, BOMB_FLOOR_BYTES
 from flows.lake.objects import ObjectChanged, ObjectVersion, look
 
 KEY = "amplitude/web/2025_week_02.zip"
@@ -167,7 +167,7 @@ def test_what_cannot_be_trusted_is_refused(bucket, body, why):
 
 def test_a_bomb_is_refused_before_it_inflates(bucket):
     """A member that would inflate to more than 500 times its size is not inflated."""
-    size = archive_reader.BOMB_FLOOR_BYTES + 1
+    size = BOMB_FLOOR_BYTES + 1
     assert refusal(bucket, zipped(bytes(size))) == f"it would inflate to {size:,} bytes: a zip bomb"
 
 

@@ -16,7 +16,6 @@ from flows.vendors.amplitude_wire import (
     TooLarge,
     gave_up,
     is_ready,
-    retry_after_s,
     timed_out,
     too_large,
     understand,
@@ -155,23 +154,6 @@ def test_giving_up_says_what_the_last_try_met() -> None:
         "Amplitude kept failing for 2025-01-06T00..2025-01-07T00 (mobile) at"
         " analytics.eu.amplitude.com: 6 tries, the last met status 502. Run again later."
     )
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None),
-        (" 12 ", 12.0),
-        ("-3", None),
-        ("soon", None),
-        ("Sat, 01 Feb 2025 00:01:00 GMT", 60.0),
-        ("Sat, 01 Feb 2025 00:01:00 -0000", 60.0),
-        ("Fri, 31 Jan 2025 23:00:00 GMT", 0.0),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
-    """Both forms of the header are understood; nonsense counts as absent."""
-    assert retry_after_s(header, LATER) == seconds
 
 
 def test_an_hour_is_ready_three_hours_after_its_start() -> None:

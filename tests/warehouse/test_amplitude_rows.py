@@ -15,6 +15,7 @@ from flows.warehouse import amplitude_rows
 from flows.warehouse.amplitude_fields import FIELDS
 from flows.warehouse.cells import BOOLEAN, DOUBLE, INTEGER, JSON, TEXT, TIME, UUID
 from flows.warehouse.connection import connect
+from flows.warehouse.copy_rows import LineRefused
 from flows.warehouse.migrate import migrate
 
 
@@ -248,7 +249,7 @@ def test_times_are_utc_unless_they_say_otherwise(warehouse, text, time):
 def test_a_line_that_is_no_object_is_refused_without_its_text(line, why):
     """The reason says a position, never a value; the rows before stand, those behind do not."""
     block = amplitude_rows.make_block(Slab(10, b'{"city":"a"}\n\n' + line + b"\n{}\n"), 1, False)
-    refused = amplitude_rows.LineRefused(12, why)
+    refused = LineRefused(12, why)
     assert (block.row_count, block.line_count, block.refused) == (1, 2, refused)
 
 

@@ -16,8 +16,8 @@ from flows.sandbox.amplitude.app import MOBILE_EVENTS, WEB_EVENTS, event_propert
 from flows.sandbox.amplitude.clock import epoch_ms, vendor_text
 from flows.sandbox.amplitude.devices import Device, invent_device
 from flows.sandbox.amplitude.fields import BLANK_ROW, OLD_KEYS, Row
-from flows.sandbox.amplitude.patients import Patient, Properties
 from flows.sandbox.amplitude.utm import utm_properties
+from flows.sandbox.patients import Patient, Properties
 
 #: The seed of the demo.
 SEED = 20250106

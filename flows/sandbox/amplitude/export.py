@@ -14,6 +14,7 @@ from flows.sandbox.amplitude.clock import HOUR
 from flows.sandbox.amplitude.faults import HOUR_FORMAT
 from flows.sandbox.amplitude.limits import Limits
 from flows.sandbox.amplitude.projects import Project
+from flows.sandbox.simulator import Refusal
 
 PATH = "/api/2/export"
 
@@ -25,14 +26,6 @@ TOO_LARGE = (
 )
 TIMED_OUT = "504 Gateway Time-out"
 TOO_MANY = "Too many requests: at most 5 at a time."
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An answer without data."""
-
-    status: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Faults that a test or a user asks for: what goes wrong, how often, and for whom."""
 
-import threading
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -74,42 +73,10 @@ class Fault:
             and (self.end is None or start <= self.end)
         )
 
+    def whom(self) -> dict[str, str | None]:
+        """Whom it concerns, as the control address tells it."""
+        return {"project": self.project}
+
 
 def _hour(text: str | None) -> datetime | None:
     return None if text is None else datetime.strptime(f"{text}+0000", f"{HOUR_FORMAT}%z")
-
-
-class Faults:
-    """The faults still to come, in the order in which they were asked for."""
-
-    def __init__(self) -> None:
-        self._waiting: list[tuple[Fault, int | None]] = []
-        self._lock = threading.Lock()
-
-    def add(self, fault: Fault) -> None:
-        """Queue a fault behind the others."""
-        with self._lock:
-            self._waiting.append((fault, fault.times))
-
-    def clear(self) -> None:
-        """Everything works again."""
-        with self._lock:
-            self._waiting.clear()
-
-    def waiting(self) -> list[tuple[Fault, int | None]]:
-        """Each fault still to come, with how often (None for ever)."""
-        with self._lock:
-            return list(self._waiting)
-
-    def take(self, project: str, start: datetime, end: datetime) -> Fault | None:
-        """The first fault that concerns a request; counts it as used."""
-        with self._lock:
-            for index, (fault, left) in enumerate(self._waiting):
-                if not fault.concerns(project, start, end):
-                    continue
-                if left is not None:
-                    self._waiting[index] = (fault, left - 1)
-                    if left <= 1:
-                        del self._waiting[index]
-                return fault
-        return None

@@ -1,22 +1,12 @@
-"""The sockets of the simulator: connections, requests, and how an answer or a fault is sent.
+"""How the simulator answers a request: with data, a refusal or a fault.
 
 Answers are built in a temporary file and sent from there in chunks: memory stays constant.
 """
 
-import json
-import socket
-import struct
-import sys
 import tempfile
-import threading
 import time
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from flows.errors import BadRequest
-from flows.sandbox.amplitude import control
 from flows.sandbox.amplitude.archive import Damage, write_archive
 from flows.sandbox.amplitude.export import (
     INVALID_KEY,
@@ -25,7 +15,6 @@ from flows.sandbox.amplitude.export import (
     TIMED_OUT,
     TOO_LARGE,
     TOO_MANY,
-    Refusal,
     Span,
     last_ready_hour,
     project_of,
@@ -33,7 +22,9 @@ from flows.sandbox.amplitude.export import (
 )
 from flows.sandbox.amplitude.faults import FaultKind
 from flows.sandbox.amplitude.projects import Project
-from flows.sandbox.amplitude.traffic import Presence, Seen
+from flows.sandbox.amplitude.seen import Seen
+from flows.sandbox.simulator import Handler as AnyHandler
+from flows.sandbox.simulator import Presence, Refusal
 
 if TYPE_CHECKING:
     from flows.sandbox.amplitude.server import AmplitudeSimulator
@@ -54,87 +45,18 @@ _DAMAGES = {FaultKind.CORRUPT: Damage.CORRUPT_MEMBER, FaultKind.MALFORMED: Damag
 _CUTS = (FaultKind.CUT, FaultKind.RESET)
 
 
-class Server(ThreadingHTTPServer):
-    """One thread per connection; knows its connections, so that stopping really ends them."""
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
-    simulator: "AmplitudeSimulator"
-
-    def __init__(self, *args: Any) -> None:
-        self._connections: set[socket.socket] = set()
-        self._guard = threading.Lock()
-        super().__init__(*args)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread, and remember the connection."""
-        with self._guard:
-            self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Close a connection, and forget it."""
-        with self._guard:
-            self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no news; anything else is a mistake of the simulator's own."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-    def close_connections(self) -> None:
-        """End what is still open: a thread that waits for a next request ends too."""
-        with self._guard:
-            connections = list(self._connections)
-        for connection in connections:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-class Handler(BaseHTTPRequestHandler):
+class Handler(AnyHandler):
     """One connection."""
 
-    protocol_version = "HTTP/1.1"
     server_version = "AmplitudeSimulator"
-    disable_nagle_algorithm = True
+    simulator: "AmplitudeSimulator"
 
-    @property
-    def simulator(self) -> "AmplitudeSimulator":
-        """Whose connection this is."""
-        return cast(Server, self.server).simulator
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Be silent: GET /control/requests tells what was asked."""
-
-    def do_GET(self) -> None:
-        """Export, or look at the controls."""
-        url = urlsplit(self.path)
-        if url.path == PATH:
-            self._export(url.query)
+    def respond(self, path: str, query: str) -> None:
+        """Export."""
+        if path == PATH:
+            self._export(query)
         else:
-            self._control("GET", url.path)
-
-    def do_POST(self) -> None:
-        """Turn a control."""
-        self._control("POST", urlsplit(self.path).path)
-
-    def do_DELETE(self) -> None:
-        """Clear a control."""
-        self._control("DELETE", urlsplit(self.path).path)
-
-    def _control(self, method: str, path: str) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if not path.startswith(control.PREFIX):
-            self._send(404, "text/plain", b"Not Found")
-            return
-        try:
-            answer = control.obey(self.simulator, method, path, body)
-        except (BadRequest, TypeError, ValueError) as problem:
-            self._send(400, "application/json", json.dumps({"error": str(problem)}).encode())
-        else:
-            self._send(200, "application/json", json.dumps(answer).encode())
+            self.not_found()
 
     def _export(self, query: str) -> None:
         simulator = self.simulator
@@ -156,7 +78,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, presence: Presence, project: Project, span: Span, query: str) -> None:
         simulator = self.simulator
-        fault = simulator.faults.take(project.name, span.start, span.end)
+        fault = simulator.faults.take(
+            lambda waiting: waiting.concerns(project.name, span.start, span.end)
+        )
         if fault and fault.kind.isdigit():
             refusal = Refusal(int(fault.kind), _TEXTS[int(fault.kind)])
             self._refuse(presence, project, query, refusal, fault.retry_after)
@@ -164,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault and fault.kind is FaultKind.HTML:
             self._note(project, query, 200)
             presence.leave()
-            self._send(200, "text/html; charset=utf-8", _HTML)
+            self.send(200, "text/html; charset=utf-8", _HTML)
             return
         limit = simulator.limits.timeout_hours
         if limit is not None and span.hours > limit:
@@ -191,13 +115,14 @@ class Handler(BaseHTTPRequestHandler):
             body.seek(0)
             if fault and fault.kind in _CUTS:
                 self._note(project, query, 0)
-                self._break_off(body, size // 2, fault.kind)
+                reset = fault.kind is FaultKind.RESET
+                self.break_off("application/zip", body, size // 2, reset=reset)
                 return
             if not fault:
                 simulator.store.pulled(project.name, hours)
             self._note(project, query, 200)
             truncated = fault is not None and fault.kind is FaultKind.TRUNCATED
-            self._stream(presence, body, size // 2 if truncated else size)
+            self.stream(presence, "application/zip", body, size // 2 if truncated else size)
 
     def _refuse(
         self,
@@ -210,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
         self._note(project, query, refusal.status)
         presence.leave()
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-        self._send(refusal.status, "text/plain; charset=utf-8", refusal.text.encode(), headers)
+        self.send(refusal.status, "text/plain; charset=utf-8", refusal.text.encode(), headers)
 
     def _note(self, project: Project | None, query: str, status: int) -> None:
         asked = dict(part.split("=", 1) for part in query.split("&") if "=" in part)
@@ -218,45 +143,3 @@ class Handler(BaseHTTPRequestHandler):
         self.simulator.traffic.note(
             Seen(name, asked.get("start", ""), asked.get("end", ""), status)
         )
-
-    def _send(
-        self, status: int, content_type: str, body: bytes, headers: dict[str, str] | None = None
-    ) -> None:
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _begin_stream(self) -> None:
-        """The vendor promises no Content-Length, so the body goes in chunks."""
-        self.send_response(200)
-        self.send_header("Content-Type", "application/zip")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-
-    def _stream(self, presence: Presence, body: BinaryIO, size: int) -> None:
-        self._begin_stream()
-        self._send_chunks(body, size)
-        presence.leave()  # before the last byte: with it the client may ask the next
-        self.wfile.write(b"0\r\n\r\n")
-
-    def _send_chunks(self, body: BinaryIO, size: int) -> None:
-        limits = self.simulator.limits
-        left = size
-        while left and (piece := body.read(min(limits.chunk_bytes, left))):
-            left -= len(piece)
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-            if limits.chunk_delay_seconds:
-                time.sleep(limits.chunk_delay_seconds)
-
-    def _break_off(self, body: BinaryIO, size: int, kind: FaultKind) -> None:
-        self._begin_stream()
-        self._send_chunks(body, size)
-        if kind is FaultKind.RESET:
-            # Lingering for no time at all makes the closing a reset (RST) instead of an end (FIN).
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-        self.close_connection = True

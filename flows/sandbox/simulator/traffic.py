@@ -3,23 +3,16 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One answered request. start, end: hours as they were written; status 0: cut on purpose."""
-
-    project: str | None
-    start: str
-    end: str
-    status: int
+#: A vendor's record of one answered request.
+Seen = TypeVar("Seen")
 
 
 class Presence:
     """One request among those that run; position: how many ran when it came, itself included."""
 
-    def __init__(self, traffic: "Traffic", position: int) -> None:
+    def __init__(self, traffic: "Traffic[Any]", position: int) -> None:
         self._traffic = traffic
         self._inside = True
         self.position = position
@@ -31,7 +24,7 @@ class Presence:
             self._traffic.left()
 
 
-class Traffic:
+class Traffic(Generic[Seen]):
     """Requests seen since the start or the last reset."""
 
     def __init__(self) -> None:

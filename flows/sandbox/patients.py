@@ -1,6 +1,6 @@
 """The invented people of the sandbox: what never changes about them, and what does.
 
-One person is the same in the web and in the mobile project: everything hangs on (seed, number).
+One person is the same for both vendors, on the web and on phones: all hangs on (seed, number).
 """
 
 import random

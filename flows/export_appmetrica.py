@@ -1,0 +1,457 @@
+"""AppMetrica's Logs API to day archives in S3.
+
+export_appmetrica("2025-01-06", "2025-01-12")
+"""
+
+import logging
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from prefect import flow
+from pydantic import Field
+
+from flows.errors import BadRequest, VendorError
+from flows.export_progress import PrefectProgress
+from flows.lake.bucket import Bucket, open_bucket
+from flows.lake.day_archive import StoredArchive, store_rows
+from flows.lake.day_index import DayIndex, IndexedDay, RunningJob, change_index, read_index
+from flows.lake.keys import day_archive_key, day_index_key, snapshot_key, table_prefix
+from flows.lake.listing import list_objects
+from flows.lake.objects import ObjectVersion, look
+from flows.lake.row_sorter import RowSorter
+from flows.settings import AppMetrica
+from flows.side_by_side import side_by_side
+from flows.vendors.appmetrica import MOST_JOBS, LogsClient, Place, Watch
+from flows.vendors.appmetrica_exports import SNAPSHOTS, day_export, snapshot_export, table_of
+from flows.vendors.appmetrica_json import read_rows
+from flows.vendors.appmetrica_tables import TABLES, Table
+from flows.vendors.appmetrica_wire import Export, Waiting
+from flows.vendors.retries import Retries
+from flows.windows import days, parse_day
+
+_log = logging.getLogger(__name__)
+
+CORE_TABLES = ("events", "installations", "profiles_v2", "sessions_starts")
+
+#: Most applications' zone, for when neither the setting nor the vendor tells. It only decides when
+#: a day counts as over; which rows a day has, the vendor decides.
+_USUAL_TIME_ZONE = "Europe/Moscow"
+
+#: The vendor keeps a file so long; what was begun earlier is begun anew.
+_JOBS_LIVE = timedelta(hours=24)
+
+_SNAPSHOT = "snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedArchive:
+    """One archive after the export.
+
+    table: of the Logs API; key: in the bucket; day: in the app's time zone, None for a snapshot.
+    asked_at: when its content was asked of the vendor (UTC). rows, ndjson_bytes: of the content;
+    bytes, etag: of the object in S3. confirmed: final, it is not asked again (snapshots are).
+    asked: whether this export asked the vendor; written: whether it changed the object.
+    """
+
+    table: str
+    key: str
+    day: date | None
+    asked_at: datetime
+    rows: int
+    ndjson_bytes: int
+    bytes: int
+    etag: str
+    confirmed: bool
+    asked: bool
+    written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What an export left in S3, table by table, days in order. time_zone: of the days."""
+
+    application_id: int
+    time_zone: str
+    archives: tuple[ExportedArchive, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows in all archives of the result."""
+        return sum(archive.rows for archive in self.archives)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportProgress:
+    """How far an export is.
+
+    archives: wanted; archives_done: of them; received_bytes, rows: so far; jobs: what the vendor
+    says of those under way, such as ("events 2025-01-06", Waiting(97)).
+    """
+
+    archives: int
+    archives_done: int = 0
+    received_bytes: int = 0
+    rows: int = 0
+    jobs: tuple[tuple[str, Waiting], ...] = ()
+
+    @property
+    def percent(self) -> float:
+        """Archives done of archives wanted, jobs counted as far as they are; 0 to 100."""
+        under_way = sum(job.percent or 0 for _, job in self.jobs) / 100.0
+        return 100.0 * min(1.0, (self.archives_done + under_way) / max(1, self.archives))
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.archives_done} of {self.archives} archives,"
+            f" {self.received_bytes / 1e6:,.1f} MB, {self.rows:,} rows"
+        )
+        return "; ".join([text, *(f"{name}: {job}" for name, job in self.jobs)])
+
+
+@flow(
+    name="export-appmetrica",
+    flow_run_name="{start} to {end}",
+    retries=0,  # the client retries, in one layer
+)
+def export_appmetrica(
+    start: date | str | int,
+    end: date | str | int,
+    tables: Sequence[Annotated[str, Field(json_schema_extra={"enum": list(TABLES)})]] = CORE_TABLES,
+    directory: str = "appmetrica",
+    profile_attributes: Sequence[str] = (),
+    refresh: bool = False,
+) -> ExportResult:
+    """Put the days from start to end of an AppMetrica application into day archives in S3.
+
+    Args:
+        start: First day of receipt, in the app's time zone, YYYY-MM-DD or YYYYMMDD.
+        end: Last day, inclusive.
+        tables: Which tables of the Logs API; of profiles a snapshot is taken at each export.
+        directory: First folder of the keys in the bucket.
+        profile_attributes: Custom attributes of profiles; the vendor sends only what is named.
+        refresh: Ask the vendor also for days that are archived and confirmed.
+
+    Raises BadRequest, MissingSetting, Forbidden, WindowTooLarge, VendorFailed, ArchiveFailed.
+    """
+    with PrefectProgress("export-appmetrica") as progress:
+        return export_tables(
+            start, end, tables, directory, profile_attributes, refresh, progress=progress.tell
+        )
+
+
+def export_tables(
+    start: date | str | int,
+    end: date | str | int,
+    tables: Sequence[str] = CORE_TABLES,
+    directory: str = "appmetrica",
+    profile_attributes: Sequence[str] = (),
+    refresh: bool = False,
+    *,
+    settings: AppMetrica | None = None,
+    bucket: Bucket | None = None,
+    retries: Retries | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    progress: Callable[[ExportProgress], None] = lambda _: None,
+) -> ExportResult:
+    """What `export_appmetrica` does, without Prefect.
+
+    settings, bucket: default from the environment. retries: how patient the client is with
+    trouble. now: the clock that tells which days are over. progress: called from this thread, about
+    once a second. Temporary files: of each archive under way (two at once) its rows, three times.
+    """
+    first, last = parse_day(start), parse_day(end)
+    chosen = [table_of(name) for name in dict.fromkeys(tables)]
+    if not chosen:
+        raise BadRequest(f"no table is named: choose from {', '.join(TABLES)}")
+    if last < first:
+        raise BadRequest(f"end {last} is before start {first}")
+    settings = settings or AppMetrica.load()
+    table_prefix(directory, settings.application_id, "")
+    bucket = bucket or open_bucket()
+    with LogsClient(settings, retries=retries) as client:
+        zone = time_zone(client, settings)
+        today = now().astimezone(zone).date()
+        if last > today:
+            raise BadRequest(f"{last} is in the future: today is {today} ({zone.key})")
+        exporter = _Exporter(
+            client, bucket, settings, directory, zone, first, last, profile_attributes, refresh, now
+        )
+        return ExportResult(settings.application_id, zone.key, exporter.export(chosen, progress))
+
+
+def time_zone(client: LogsClient, settings: AppMetrica) -> ZoneInfo:
+    """The app's time zone: the setting's, else the vendor's word, else the usual one."""
+    if settings.time_zone is not None:
+        return ZoneInfo(settings.time_zone)
+    try:
+        answer = client.read(f"/management/v1/application/{settings.application_id}")
+        return ZoneInfo(answer["application"]["time_zone_name"])
+    except (VendorError, BadRequest, LookupError, TypeError, ValueError, ZoneInfoNotFoundError):
+        # Whatever is wrong with the token or the address, the export itself will say.
+        _log.warning(
+            "AppMetrica does not tell the application's time zone; taking %s. APPMETRICA_TIME_ZONE"
+            " sets it",
+            _USUAL_TIME_ZONE,
+        )
+        return ZoneInfo(_USUAL_TIME_ZONE)
+
+
+def archive_export(
+    client: LogsClient,
+    bucket: Bucket,
+    export: Export,
+    key: Callable[[], str],
+    *,
+    since: Place | None = None,
+    watch: Watch | None = None,
+    empty_is_odd: bool = False,
+) -> StoredArchive:
+    """Fetch an export and store its rows in order under a key, constant memory.
+
+    key: asked when the rows are there. empty_is_odd: ask twice before no rows are believed.
+    """
+    with tempfile.TemporaryDirectory(prefix="export-appmetrica-") as folder:
+        rows = RowSorter(Path(folder))
+
+        def take(part: int, path: Path) -> int:
+            if part == 0:
+                rows.forget()
+            return rows.put(part, read_rows(path, export.window))
+
+        client.fetch(export, take, since=since, watch=watch)
+        if rows.rows == 0 and empty_is_odd:
+            client.fetch(export, take, watch=watch)
+        return store_rows(bucket, key(), rows, Path(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """One archive to fetch. day: None for a snapshot."""
+
+    table: Table
+    day: date | None
+    export: Export
+
+    @property
+    def name(self) -> str:
+        """What the index calls its job."""
+        return _SNAPSHOT if self.day is None else self.day.isoformat()
+
+
+class _Memo:
+    """The index of one table, changed by one thread at a time."""
+
+    def __init__(self, bucket: Bucket, key: str) -> None:
+        self._bucket, self._key = bucket, key
+        self._lock = threading.Lock()
+        self.index = read_index(bucket, key)
+
+    def change(self, change: Callable[[DayIndex], DayIndex]) -> None:
+        """Write a change to S3 at once: a killed export must be remembered."""
+        with self._lock:
+            self.index = change_index(self._bucket, self._key, change)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exporter:
+    """One call of export_tables."""
+
+    client: LogsClient
+    bucket: Bucket
+    settings: AppMetrica
+    directory: str
+    zone: ZoneInfo
+    first: date
+    last: date
+    profile_attributes: Sequence[str]
+    refresh: bool
+    now: Callable[[], datetime]
+    memos: dict[str, _Memo] = field(default_factory=dict)
+
+    def export(
+        self, tables: list[Table], progress: Callable[[ExportProgress], None]
+    ) -> tuple[ExportedArchive, ...]:
+        """Fetch what is left of all tables; what is done already is reported beside it."""
+        held: dict[tuple[str, date | None], ExportedArchive] = {}
+        wishes: list[_Wish] = []
+        app = self.settings.application_id
+        for table in tables:
+            self.memos[table.name] = _Memo(
+                self.bucket, day_index_key(self.directory, app, table.name)
+            )
+            if table.name in SNAPSHOTS:
+                export = snapshot_export(app, table, self.first, self.last, self.profile_attributes)
+                wishes.append(_Wish(table, None, export))
+                continue
+            objects = list_objects(self.bucket, table_prefix(self.directory, app, table.name))
+            for day in days(self.first, self.last):
+                done = self._done(table, day, objects)
+                if done is None:
+                    wishes.append(_Wish(table, day, day_export(app, table, day)))
+                else:
+                    held[table.name, day] = done
+        tally = _Tally(len(held) + len(wishes), len(held), progress)
+
+        def fetch(wish: _Wish) -> ExportedArchive:
+            archive = self._fetch(wish, tally)
+            tally.archive_done(wish.export.window, archive.rows)
+            return archive
+
+        tally.tell()
+        found = side_by_side(
+            fetch, wishes, at_once=MOST_JOBS, tell=tally.tell, stop=self.client.stop
+        )
+        held |= {(wish.table.name, wish.day): archive for wish, archive in found.items()}
+        return tuple(
+            held[table.name, day]
+            for table in tables
+            for day in ([None] if table.name in SNAPSHOTS else days(self.first, self.last))
+        )
+
+    def _done(
+        self, table: Table, day: date, objects: dict[str, ObjectVersion]
+    ) -> ExportedArchive | None:
+        """The archive of a day that need not be asked now."""
+        key = day_archive_key(self.directory, self.settings.application_id, table.name, day)
+        entry, version = self.memos[table.name].index.days.get(day), objects.get(key)
+        if entry is None or version is None or self.refresh:
+            return None
+        waits = self._was_over(day, entry.asked_at) and not self._is_old(day, self.now())
+        if not entry.confirmed and not waits:
+            return None
+        return ExportedArchive(
+            table=table.name,
+            key=key,
+            day=day,
+            asked_at=entry.asked_at,
+            rows=entry.rows,
+            ndjson_bytes=entry.bytes,
+            bytes=version.size_bytes,
+            etag=version.etag,
+            confirmed=entry.confirmed,
+            asked=False,
+            written=False,
+        )
+
+    def _fetch(self, wish: _Wish, tally: "_Tally") -> ExportedArchive:
+        memo = self.memos[wish.table.name]
+        before = None if wish.day is None else memo.index.days.get(wish.day)
+        job = memo.index.jobs.get(wish.name)
+        asked_at = self.now().astimezone(UTC).replace(microsecond=0)
+        since = None
+        if (
+            job is not None
+            and job.job_id == wish.export.job_id
+            and asked_at - job.asked_at < _JOBS_LIVE
+        ):
+            since, asked_at = Place(job.parts_count, job.part_number), job.asked_at
+
+        def begun(place: Place) -> None:
+            running = RunningJob(wish.export.job_id, asked_at, place.parts_count, place.part_number)
+            memo.change(lambda index: index.with_job(wish.name, running))
+
+        stored = archive_export(
+            self.client,
+            self.bucket,
+            wish.export,
+            lambda: self._key(wish, asked_at),
+            since=since,
+            watch=Watch(begun, lambda job: tally.job(wish.export.window, job), tally.received),
+            empty_is_odd=before is not None and before.rows > 0,
+        )
+        confirmed = wish.day is None or (
+            before is not None
+            and self._was_over(wish.day, before.asked_at)
+            and self._is_old(wish.day, asked_at)
+        )
+        self._remember(wish, stored, asked_at, confirmed)
+        if stored.written and before is not None:
+            _log.info("%s came differently and is superseded", stored.key)
+        return ExportedArchive(
+            table=wish.table.name,
+            key=stored.key,
+            day=wish.day,
+            asked_at=asked_at,
+            rows=stored.entry.lines,
+            ndjson_bytes=stored.entry.bytes,
+            bytes=stored.version.size_bytes,
+            etag=stored.version.etag,
+            confirmed=confirmed,
+            asked=True,
+            written=stored.written,
+        )
+
+    def _remember(
+        self, wish: _Wish, stored: StoredArchive, asked_at: datetime, confirmed: bool
+    ) -> None:
+        memo, day = self.memos[wish.table.name], wish.day
+        if day is None:
+            memo.change(lambda index: index.without_job(_SNAPSHOT))
+            return
+        entry = IndexedDay(
+            rows=stored.entry.lines,
+            bytes=stored.entry.bytes,
+            crc32=f"{stored.entry.crc32:08x}",
+            asked_at=asked_at,
+            confirmed=confirmed,
+        )
+        memo.change(lambda index: index.with_day(day, entry))
+
+    def _key(self, wish: _Wish, asked_at: datetime) -> str:
+        """Where the rows go. A snapshot never takes the place of another one."""
+        app, table = self.settings.application_id, wish.table.name
+        if wish.day is not None:
+            return day_archive_key(self.directory, app, table, wish.day)
+        while look(self.bucket, key := snapshot_key(self.directory, app, table, asked_at)):
+            asked_at += timedelta(seconds=1)
+        return key
+
+    def _was_over(self, day: date, moment: datetime) -> bool:
+        return moment >= self._end(day)
+
+    def _is_old(self, day: date, moment: datetime) -> bool:
+        return moment >= self._end(day) + timedelta(days=self.settings.confirm_after_days)
+
+    def _end(self, day: date) -> datetime:
+        """The first moment of the next day, UTC: a day of summer time's change has 23 or 25 h."""
+        midnight = datetime.combine(day + timedelta(days=1), time(), self.zone)
+        return midnight.astimezone(UTC)
+
+
+class _Tally:
+    """Counts over all threads; tells the caller from one."""
+
+    def __init__(
+        self, archives: int, done: int, progress: Callable[[ExportProgress], None]
+    ) -> None:
+        self._lock = threading.Lock()
+        self._progress = progress
+        self._jobs: dict[str, Waiting] = {}
+        self._now = ExportProgress(archives, done)
+
+    def job(self, name: str, waiting: Waiting) -> None:
+        """Note what the vendor says of a job."""
+        with self._lock:
+            self._jobs[name] = waiting
+
+    def received(self, received_bytes: int) -> None:
+        with self._lock:
+            at = self._now
+            self._now = replace(at, received_bytes=at.received_bytes + received_bytes)
+
+    def archive_done(self, name: str, rows: int) -> None:
+        with self._lock:
+            self._jobs.pop(name, None)
+            at = self._now
+            self._now = replace(at, archives_done=at.archives_done + 1, rows=at.rows + rows)
+
+    def tell(self) -> None:
+        with self._lock:
+            now = replace(self._now, jobs=tuple(sorted(self._jobs.items(), key=lambda job: job[0])))
+        self._progress(now)
