@@ -12,13 +12,13 @@
     {%- if execute and flags.WHICH in ('run', 'build', 'test', 'seed', 'snapshot', 'retry') -%}
         {%- set lock -%}
             select pg_try_advisory_lock(hashtext('dwh_helper build'), hashtext('{{ target.schema }}')) as is_held,
-                to_regclass('raw.loads') is not null as has_raw
+                to_regclass('raw.appmetrica_events') is not null as has_raw
         {%- endset -%}
         {%- set answer = run_query(lock).rows[0] -%}
         {%- if not answer['is_held'] or other_build_lives() -%}
             {{ exceptions.raise_compiler_error('another build holds the warehouse; wait until it is done and run again') }}
         {%- elif not answer['has_raw'] -%}
-            {{ exceptions.raise_compiler_error('schema raw is missing: run `python -m flows.warehouse.migrate` once, or load any archive') }}
+            {{ exceptions.raise_compiler_error('schema raw is missing or older than this project: run `python -m flows.warehouse.migrate`, or load any archive') }}
         {%- endif -%}
         {%- do check_mapping() -%}
         create schema if not exists {{ state_schema() }};
@@ -26,9 +26,11 @@
             model text primary key,
             batch bigint not null,
             own_oid oid not null,
-            upstream_oid oid,
+            upstream_oids oid[],
             mapping jsonb
         );
+        -- marks of before there was more than one upstream model
+        alter table {{ model_marks() }} add column if not exists upstream_oids oid[];
         create table if not exists {{ build_turn() }} (invocation_id text not null);
         delete from {{ build_turn() }};
         insert into {{ build_turn() }} (invocation_id) values ('{{ invocation_id }}')

@@ -11,8 +11,11 @@
     {{ return(run_query(query).columns[0].values() | list) }}
 {%- endmacro %}
 
-{# The rows of events that hold and are new to the model being built, from the union of the vendors. #}
-{% macro winning_events(columns) -%}
+{#
+    The rows that hold and are new to the model being built, from the union of the vendors.
+    kinds: of which kinds (event, session_start, installation, profile), all of them where none is named.
+#}
+{% macro winning_events(columns, kinds=[]) -%}
     select
         {%- for column in columns %}
         events.{{ column }},
@@ -24,6 +27,9 @@
         on events.load_id = winners.load_id
         and events.line_number = winners.line_number
     where winners.removed_batch is null
+        {%- if kinds %}
+        and events.kind = any({{ text_array(kinds) }})
+        {%- endif %}
         {%- if is_incremental() %}
         and winners.added_batch > {{ mark() }}
         and events.load_id in (
@@ -47,14 +53,14 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Devices whose row speaks of an event that went. #}
+{# Devices whose row speaks of an event or report that went. #}
 {% macro devices_of_removed_events() -%}
     select
         devices.source,
         devices.device_id
     from {{ this }} as devices
     inner join {{ intermediate_relation('int_events__deduplicated') }} as removed
-        on removed.uuid in (devices.uuid, devices.first_uuid)
+        on removed.uuid in (devices.uuid, devices.first_uuid, devices.installation_uuid)
     where removed.removed_batch > {{ mark() }}
 {%- endmacro %}
 
@@ -69,6 +75,34 @@
                 where events.source = {{ this }}.source
                     and events.device_id = {{ this }}.device_id
                     and events.platform is distinct from 'Web'
+            )
+            and not exists (
+                select
+                from {{ upstream_relation('int_app_reports') }} as reports
+                where reports.source = {{ this }}.source
+                    and reports.device_id = {{ this }}.device_id
+            )
+    {%- endif -%}
+{%- endmacro %}
+
+{# Sessions of which anything came or went. #}
+{% macro changed_sessions() -%}
+    select changes.session_key
+    from {{ intermediate_relation('int_events__deduplicated') }} as changes
+    where changes.session_key is not null
+        and (changes.added_batch > {{ mark() }} or changes.removed_batch > {{ mark() }})
+{%- endmacro %}
+
+{# Pre-hook of sessions: those of which nothing is left. #}
+{% macro delete_vanished_sessions() -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where session_key in ({{ changed_sessions() }})
+            and session_key not in (
+                select present.session_key
+                from {{ intermediate_relation('int_events__deduplicated') }} as present
+                where present.removed_batch is null
+                    and present.session_key in ({{ changed_sessions() }})
             )
     {%- endif -%}
 {%- endmacro %}

@@ -18,7 +18,8 @@
         {%- endif -%}
         {%- for key in column['keys'] if column.name != 'ehr_id' -%}
             {%- for other in owners.get(key, []) -%}
-                {%- if not column.sources or not other.sources or column.sources | select('in', other.sources) | list -%}
+                {%- set ours, theirs = sources_of(column, key), sources_of(other, key) -%}
+                {%- if not ours or not theirs or ours | select('in', theirs) | list -%}
                     {%- do problems.append(name ~ ": key '" ~ key ~ "' already belongs to " ~ other.model ~ '_user_properties.' ~ other.name) -%}
                 {%- endif -%}
             {%- endfor -%}

@@ -32,3 +32,12 @@
 {% macro to_jsonb(json_column) -%}
     ({{ storable_json(json_column ~ '::text') }})::jsonb
 {%- endmacro %}
+
+{# Two JSON objects as one, text as it stands; the second has members, the first may be null
+   and ends with its bracket. #}
+{% macro joined_objects(first, second) -%}
+    case
+        when coalesce({{ first }}::text, '{}') = '{}' then {{ second }}
+        else (left({{ first }}::text, -1) || ', ' || substr({{ second }}::text, 2))::json
+    end
+{%- endmacro %}

@@ -1,6 +1,6 @@
 {#
     field_mappings.yaml as data: one entry per column of the two user-property marts that has source keys.
-    {model: permanent|changeable, name, type, keys, regex, value_map, null_values, sources}
+    {model: permanent|changeable, name, type, keys, key_sources, regex, value_map, null_values, sources}
     Nothing else in the project lists property names. Unit tests override this macro.
 #}
 {% macro mapped_columns() -%}
@@ -24,16 +24,30 @@
     {%- for text, value in (meta.get('value_map') or {}).items() -%}
         {%- do value_map.update({yaml_text(text): none if value is none else yaml_text(value)}) -%}
     {%- endfor -%}
+    {%- set keys, key_sources = [], {} -%}
+    {%- for entry in ([meta['keys']] if meta['keys'] is string or meta['keys'] is mapping else meta['keys']) -%}
+        {%- set key = (entry['key'] if entry is mapping else entry) | string -%}
+        {%- do keys.append(key) -%}
+        {%- if entry is mapping and entry.get('sources') -%}
+            {%- do key_sources.update({key: as_texts(entry['sources'])}) -%}
+        {%- endif -%}
+    {%- endfor -%}
     {{ return({
         'model': kind,
         'name': column['name'],
         'type': (column.get('data_type') or '') | lower | trim,
-        'keys': ([meta['keys']] if meta['keys'] is string else meta['keys']) | map('string') | list,
+        'keys': keys,
+        'key_sources': key_sources,
         'regex': meta.get('regex'),
         'value_map': value_map if meta.get('value_map') is not none else none,
         'null_values': as_texts(meta.get('null_values')),
         'sources': as_texts(meta.get('sources')),
     }) }}
+{%- endmacro %}
+
+{# The sources whose records a key of a column counts for; none named means all. #}
+{% macro sources_of(column, key) -%}
+    {{ return((column.get('key_sources') or {}).get(key) or column.get('sources') or []) }}
 {%- endmacro %}
 
 {% macro yaml_text(value) -%}
@@ -113,6 +127,7 @@
             {%- set kept_keys = now['keys'] | select('in', older_keys) | list -%}
             {%- if kept_keys != was['keys'] or now.type != was.type or now.regex != was.regex
                 or now.null_values != was.null_values or now.sources != was.sources
+                or now.get('key_sources', {}) != was.get('key_sources', {})
                 or (now.value_map is none) != (was.value_map is none) -%}
                 {%- set state.concerns = true -%}
             {%- elif was.value_map is not none -%}

@@ -4,8 +4,8 @@
     int_loads__validated counts admissions in batches. Every row of the versioned models below it says in
     which batch it came and in which it went. A model's mark is the last batch it has taken in; it stands in
     intermediate.model_marks and moves in the transaction that writes the model, so a killed build repeats
-    exactly what it had not committed. The mark also holds the oids of the model's table and of the table it
-    reads: when either is another table than the mark knows (a full refresh, a drop, a restore), or when the
+    exactly what it had not committed. The mark also holds the oids of the model's table and of the tables it
+    reads: when one is another table than the mark knows (a full refresh, a drop, a restore), or when the
     mapping changed for records already admitted, the model rebuilds itself.
 #}
 
@@ -39,11 +39,26 @@
     (select marks.batch from {{ model_marks() }} as marks where marks.model = '{{ this.identifier }}')
 {%- endmacro %}
 
-{# Post-hook of every model that has a mark: config.meta.upstream names the model that it reads. #}
+{# config.meta.upstream: the model or models that this one reads, as a list. #}
+{% macro upstream_names() -%}
+    {%- set upstream = config.get('meta', {}).get('upstream') if execute else none -%}
+    {{ return(none if upstream is none else [upstream] if upstream is string else upstream) }}
+{%- endmacro %}
+
+{# Their tables as an array of oids, in SQL. #}
+{% macro upstream_oids(names) -%}
+    array[
+        {%- for name in names -%}
+        to_regclass('{{ upstream_relation(name) }}')::oid{{ ', ' if not loop.last }}
+        {%- endfor -%}
+    ]
+{%- endmacro %}
+
+{# Post-hook of every model that has a mark. It has taken in what all of its upstream models have. #}
 {% macro set_mark() -%}
     {%- if execute -%}
-    {%- set upstream = config.get('meta', {}).get('upstream') -%}
-    insert into {{ model_marks() }} (model, batch, own_oid, upstream_oid, mapping)
+    {%- set upstream = upstream_names() -%}
+    insert into {{ model_marks() }} (model, batch, own_oid, upstream_oids, mapping)
     select
         '{{ this.identifier }}',
         {%- if this.identifier == 'int_loads__checked' %}
@@ -63,29 +78,29 @@
             else (select mapping from {{ model_marks() }} where model = 'int_loads__checked')
         end
         {%- else %}
-        (select batch from {{ model_marks() }} where model = '{{ upstream }}'),
+        (select min(batch) from {{ model_marks() }} where model = any({{ text_array(upstream) }})),
         '{{ this }}'::regclass::oid,
-        '{{ upstream_relation(upstream) }}'::regclass::oid,
+        {{ upstream_oids(upstream) }},
         {{ text_literal(mapping_json()) }}::jsonb
         {%- endif %}
     on conflict (model) do update set
         batch = excluded.batch,
         own_oid = excluded.own_oid,
-        upstream_oid = excluded.upstream_oid,
+        upstream_oids = excluded.upstream_oids,
         mapping = excluded.mapping
     {%- endif -%}
 {%- endmacro %}
 
 {# True when the model cannot go on from its mark. #}
 {% macro needs_rebuild() -%}
-    {%- set upstream = config.get('meta', {}).get('upstream') if execute else none -%}
+    {%- set upstream = upstream_names() -%}
     {%- if upstream is none or flags.WHICH not in ('run', 'build', 'retry') -%}
         {{ return(false) }}
     {%- endif -%}
     {%- set query -%}
         select
             own_oid = to_regclass('{{ this }}')::oid
-                and upstream_oid = to_regclass('{{ upstream_relation(upstream) }}')::oid as is_continuous,
+                and upstream_oids = {{ upstream_oids(upstream) }} as is_continuous,
             mapping::text as mapping
         from {{ model_marks() }}
         where model = '{{ this.identifier }}'

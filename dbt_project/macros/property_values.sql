@@ -30,10 +30,10 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# True where the value means nothing. #}
+{# True where the value means nothing. AppMetrica has no other word for it than the empty text. #}
 {% macro means_nothing(column, key) -%}
     {%- set sent = sent_text(key) -%}
-    {{ sent }} is null
+    {{ sent }} is null or ({{ sent }} = '' and source = 'appmetrica')
     {%- if column.null_values %} or {{ sent }} = any({{ text_array(column.null_values) }}){% endif -%}
     {%- if column.name == 'ehr_id' %} or btrim({{ sent }}) = ''{% endif -%}
 {%- endmacro %}
@@ -62,8 +62,8 @@
     {%- set picked = picked_text(column, key) -%}
     {%- set mapped = mapped_text(column, key) -%}
     case
-        {%- if column.sources %}
-        when source <> all({{ text_array(column.sources) }}) then null
+        {%- if sources_of(column, key) %}
+        when source <> all({{ text_array(sources_of(column, key)) }}) then null
         {%- endif %}
         when {{ means_nothing(column, key) }} then null
         {%- if column.type != 'jsonb' %}
@@ -88,7 +88,10 @@
     {%- if column.sources %}case when source = any({{ text_array(column.sources) }}) then {% endif -%}
     coalesce(
         {%- for key in column['keys'] %}
-        case when not ({{ means_nothing(column, key) }}) then
+        case when not ({{ means_nothing(column, key) }})
+            {%- if key in (column.get('key_sources') or {}) %}
+            and source = any({{ text_array(column.key_sources[key]) }})
+            {%- endif %} then
             {% if column.type == 'jsonb' -%} properties -> {{ text_literal(key) }}
             {%- else -%} {{ text_as_type(mapped_text(column, key), column.type) }} {%- endif %} end
             {{- ',' if not loop.last }}

@@ -3,7 +3,12 @@
     unique_key='uuid',
     post_hook="{{ set_mark() }}",
     meta={'upstream': 'int_loads__validated'},
-    indexes=[{'columns': ['uuid']}, {'columns': ['added_batch']}, {'columns': ['removed_batch']}],
+    indexes=[
+        {'columns': ['uuid']},
+        {'columns': ['session_key']},
+        {'columns': ['added_batch']},
+        {'columns': ['removed_batch']},
+    ],
 ) }}
 
 -- Which line of which file speaks for an event: the newest upload of its uuid among the admitted loads;
@@ -43,7 +48,8 @@ added as (
         source,
         file_key,
         uploaded_at,
-        content_hash
+        content_hash,
+        session_key
     from {{ ref('int_events__unioned') }}
     where load_id in (select added_loads.load_id from added_loads)
 
@@ -73,7 +79,8 @@ present as (
         present.source,
         present.file_key,
         present.uploaded_at,
-        present.content_hash
+        present.content_hash,
+        present.session_key
     from {{ this }} as present
     where present.removed_batch is null
         and present.uuid in (select added.uuid from added)
@@ -98,7 +105,8 @@ candidates as (
         source,
         file_key,
         uploaded_at,
-        content_hash
+        content_hash,
+        session_key
     from {{ ref('int_events__unioned') }}
     where uuid in (select orphans.uuid from orphans)
         and load_id in (select loads.load_id from loads where loads.removed_batch is null)
@@ -136,6 +144,7 @@ select
     winners.line_number,
     winners.uploaded_at,
     winners.content_hash,
+    winners.session_key,
     batch.batch as added_batch,
     null::bigint as removed_batch
 from winners
@@ -152,6 +161,7 @@ select
     null as line_number,
     null as uploaded_at,
     null as content_hash,
+    null as session_key,
     batch.batch as added_batch,
     null as removed_batch
 from orphans

@@ -1,57 +1,147 @@
 {{ config(materialized='view') }}
 
--- One shape for the events of every vendor. Another vendor joins as one more arm of a union here.
-with amplitude as (
+-- One shape for all that the vendors tell: events, and what is none but speaks of users, devices or
+-- sessions (`kind`). Another vendor joins as one more arm; a column that an arm lacks is null in it.
+{%- set shape = {
+    'load_id': 'bigint',
+    'line_number': 'bigint',
+    'source': 'text',
+    'file_key': 'text',
+    'uuid': 'uuid',
+    'user_id': 'text',
+    'device_id': 'text',
+    'session_id': 'bigint',
+    'event_id': 'bigint',
+    'insert_id': 'text',
+    'amplitude_id': 'bigint',
+    'app': 'bigint',
+    'adid': 'text',
+    'idfa': 'text',
+    'event_type': 'text',
+    'platform': 'text',
+    'os_name': 'text',
+    'os_version': 'text',
+    'device_brand': 'text',
+    'device_manufacturer': 'text',
+    'device_model': 'text',
+    'device_type': 'text',
+    'device_family': 'text',
+    'device_carrier': 'text',
+    'language': 'text',
+    'library': 'text',
+    'version_name': 'text',
+    'start_version': 'text',
+    'ip_address': 'text',
+    'city': 'text',
+    'region': 'text',
+    'country': 'text',
+    'dma': 'text',
+    'tracker_name': 'text',
+    'latitude': 'double precision',
+    'longitude': 'double precision',
+    'event_properties': 'json',
+    'user_properties': 'json',
+    'client_event_time': 'timestamptz',
+    'client_upload_time': 'timestamptz',
+    'server_received_time': 'timestamptz',
+    'server_upload_time': 'timestamptz',
+    'processed_time': 'timestamptz',
+    'event_time': 'timestamptz',
+    'uploaded_at': 'timestamptz',
+    'content_hash': 'uuid',
+} %}
+{%- set lineage = ['load_id', 'line_number', 'source', 'file_key', 'uuid', 'content_hash', 'event_time'] %}
+{%- set app_device = [
+    'user_id', 'device_id', 'adid', 'idfa', 'os_name', 'os_version', 'device_manufacturer', 'device_model',
+    'device_type', 'device_carrier', 'version_name',
+] %}
+{#- what Amplitude calls the platform, from the name of the system #}
+{%- set app_platform = "case os_name when 'ios' then 'iOS' when 'android' then 'Android' else os_name end" %}
+{#- the clock that says which copy of a row is the newest #}
+{%- set received = {'platform': app_platform, 'uploaded_at': 'server_received_time'} %}
 
-    select
-        load_id,
-        line_number,
-        source,
-        file_key,
-        coalesce(uuid, content_hash) as uuid,
-        user_id,
-        device_id,
-        session_id,
-        event_id,
-        insert_id,
-        amplitude_id,
-        app,
-        adid,
-        idfa,
-        event_type,
-        platform,
-        os_name,
-        os_version,
-        device_brand,
-        device_manufacturer,
-        device_model,
-        device_type,
-        device_family,
-        device_carrier,
-        language,
-        library,
-        version_name,
-        start_version,
-        ip_address,
-        city,
-        region,
-        country,
-        dma,
-        latitude,
-        longitude,
-        event_properties,
-        user_properties,
-        client_event_time,
-        client_upload_time,
-        server_received_time,
-        server_upload_time,
-        processed_time,
-        event_time,
-        -- the vendor's clock that says which copy of an event is the newest
-        server_upload_time as uploaded_at,
-        content_hash
-    from {{ ref('stg_amplitude__events') }}
+with amplitude_events as (
+
+    {{ in_shape(
+        shape,
+        ref('stg_amplitude__events'),
+        'event',
+        shape | reject('in', ['uuid', 'uploaded_at', 'tracker_name']) | list,
+        {'uuid': 'coalesce(uuid, content_hash)', 'uploaded_at': 'server_upload_time'}
+    ) }}
+
+),
+
+appmetrica_events as (
+
+    {{ in_shape(
+        shape,
+        ref('stg_appmetrica__events'),
+        'event',
+        lineage + app_device + [
+            'session_id', 'app', 'event_type', 'language', 'ip_address', 'city', 'country',
+            'event_properties', 'client_event_time', 'server_received_time',
+        ],
+        received
+    ) }}
+
+),
+
+session_starts as (
+
+    {{ in_shape(
+        shape,
+        ref('stg_appmetrica__session_starts'),
+        'session_start',
+        lineage + app_device + ['session_id', 'app', 'language', 'server_received_time'],
+        received
+    ) }}
+
+),
+
+installations as (
+
+    {{ in_shape(
+        shape,
+        ref('stg_appmetrica__installations'),
+        'installation',
+        lineage + app_device + ['app', 'language', 'tracker_name', 'server_received_time'],
+        received
+    ) }}
+
+),
+
+profiles as (
+
+    {{ in_shape(
+        shape,
+        ref('stg_appmetrica__profiles'),
+        'profile',
+        lineage + app_device + ['user_properties'],
+        {'platform': app_platform, 'uploaded_at': 'event_time'}
+    ) }}
+
+),
+
+unioned as (
+
+    select * from amplitude_events
+    union all
+    select * from appmetrica_events
+    union all
+    select * from session_starts
+    union all
+    select * from installations
+    union all
+    select * from profiles
 
 )
 
-select * from amplitude
+select
+    *,
+    -- Amplitude's -1 means outside of any session
+    case
+        when session_id <> -1 and coalesce(device_id, user_id) is not null
+            then md5(concat_ws('|', source, coalesce(device_id, user_id), session_id))::uuid
+    end as session_key
+from unioned

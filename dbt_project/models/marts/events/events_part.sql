@@ -29,7 +29,7 @@ with events as (
         'server_received_time',
         'server_upload_time',
         'processed_time',
-    ]) }}
+    ], ['event']) }}
 
 )
 

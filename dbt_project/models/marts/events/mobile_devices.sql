@@ -3,16 +3,17 @@
     unique_key=['source', 'device_id'],
     pre_hook="{{ delete_vanished_devices() }}",
     post_hook="{{ set_mark() }}",
-    meta={'upstream': 'technical_data'},
+    meta={'upstream': ['technical_data', 'int_app_reports']},
     indexes=[{'columns': ['source', 'device_id'], 'unique': true}],
 ) }}
 
 -- depends_on: {{ ref('int_events__deduplicated') }}
--- One row per device: the facts of its newest event, first and last seen. A browser is no mobile device.
--- A device is read again from all its events when an event of it came, or its first or newest one went.
+-- One row per device: its newest facts, first and last seen, installed. A browser is no mobile device.
+-- A device is read again from all that is known of it when something came, or what its row names went.
 with events as (
 
     select
+        'event' as kind,
         source,
         device_id,
         platform,
@@ -26,6 +27,7 @@ with events as (
         device_carrier,
         language,
         version_name,
+        null as tracker_name,
         uuid,
         uuid as first_uuid,
         event_time as first_seen_at,
@@ -38,19 +40,68 @@ with events as (
 
 ),
 
+reports as (
+
+    select
+        kind,
+        source,
+        device_id,
+        platform,
+        os_name,
+        os_version,
+        device_brand,
+        device_manufacturer,
+        device_model,
+        device_type,
+        device_family,
+        device_carrier,
+        language,
+        version_name,
+        tracker_name,
+        uuid,
+        uuid as first_uuid,
+        event_time as first_seen_at,
+        event_time as last_seen_at,
+        load_id,
+        line_number
+    from {{ ref('int_app_reports') }}
+    where device_id is not null
+
+),
+
+signs as (
+
+    select * from events
+    union all
+    select * from reports
+
+),
+
 {% if is_incremental() -%}
+fresh as (
+
+    select uuid
+    from {{ ref('int_events__deduplicated') }}
+    where added_batch > {{ mark() }}
+        and removed_batch is null
+
+),
+
 affected as (
 
     select
-        source,
-        device_id
-    from {{ ref('technical_data') }}
-    where uuid in (
-        select winners.uuid
-        from {{ ref('int_events__deduplicated') }} as winners
-        where winners.added_batch > {{ mark() }}
-            and winners.removed_batch is null
-    )
+        events.source,
+        events.device_id
+    from {{ ref('technical_data') }} as events
+    inner join fresh on events.uuid = fresh.uuid
+
+    union
+
+    select
+        reports.source,
+        reports.device_id
+    from {{ ref('int_app_reports') }} as reports
+    inner join fresh on reports.uuid = fresh.uuid
 
     union
 
@@ -60,18 +111,18 @@ affected as (
 
 sightings as (
 
-    select events.*
-    from events
+    select signs.*
+    from signs
     inner join affected
-        on events.source = affected.source
-        and events.device_id = affected.device_id
+        on signs.source = affected.source
+        and signs.device_id = affected.device_id
 
 ),
 
 {% else -%}
 sightings as (
 
-    select * from events
+    select * from signs
 
 ),
 
@@ -96,6 +147,21 @@ first as (
 
 ),
 
+-- the latest installation: reinstalling counts
+installations as (
+
+    select distinct on (source, device_id)
+        source,
+        device_id,
+        uuid,
+        last_seen_at,
+        tracker_name
+    from sightings
+    where kind = 'installation'
+    order by source, device_id, last_seen_at desc, uuid desc
+
+),
+
 devices as (
 
     select
@@ -112,6 +178,9 @@ devices as (
         newest.device_carrier,
         newest.language,
         newest.version_name,
+        installations.last_seen_at as installed_at,
+        installations.tracker_name,
+        installations.uuid as installation_uuid,
         first.first_uuid,
         first.first_seen_at,
         newest.last_seen_at,
@@ -122,6 +191,9 @@ devices as (
     inner join first
         on newest.source = first.source
         and newest.device_id = first.device_id
+    left join installations
+        on newest.source = installations.source
+        and newest.device_id = installations.device_id
 
 )
 

@@ -33,7 +33,7 @@ with events as (
         'start_version',
         'ip_address',
         'event_time',
-    ]) }}
+    ], ['event']) }}
 
 )
 

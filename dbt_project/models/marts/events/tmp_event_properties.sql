@@ -17,7 +17,7 @@ with events as (
         'event_type',
         'event_properties',
         'event_time',
-    ]) }}
+    ], ['event']) }}
 
 ),
 

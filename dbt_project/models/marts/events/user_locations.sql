@@ -23,7 +23,7 @@ with events as (
         'country',
         'dma',
         'event_time',
-    ]) }}
+    ], ['event']) }}
 
 )
 
