@@ -7,7 +7,7 @@ import logging
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +18,7 @@ from pydantic import Field
 
 from flows.errors import BadRequest, VendorError
 from flows.export_progress import PrefectProgress
+from flows.jobs_progress import JobsProgress, JobsTally
 from flows.lake.bucket import Bucket, open_bucket
 from flows.lake.day_archive import StoredArchive, store_rows
 from flows.lake.day_index import DayIndex, IndexedDay, RunningJob, change_index, read_index
@@ -31,7 +32,7 @@ from flows.vendors.appmetrica import MOST_JOBS, LogsClient, Place, Watch
 from flows.vendors.appmetrica_exports import SNAPSHOTS, day_export, snapshot_export, table_of
 from flows.vendors.appmetrica_json import read_rows
 from flows.vendors.appmetrica_tables import TABLES, Table
-from flows.vendors.appmetrica_wire import Export, Waiting
+from flows.vendors.appmetrica_wire import Export
 from flows.vendors.retries import Retries
 from flows.windows import days, parse_day
 
@@ -45,6 +46,10 @@ _USUAL_TIME_ZONE = "Europe/Moscow"
 
 #: The vendor keeps a file so long; what was begun earlier is begun anew.
 _JOBS_LIVE = timedelta(hours=24)
+
+#: Without dates so many days are looked at: after a holiday's rest no hole stays, and days that are
+#: confirmed are not asked again.
+_LOOKBACK = timedelta(days=14)
 
 _SNAPSHOT = "snapshot"
 
@@ -86,42 +91,14 @@ class ExportResult:
         return sum(archive.rows for archive in self.archives)
 
 
-@dataclass(frozen=True, slots=True)
-class ExportProgress:
-    """How far an export is.
-
-    archives: wanted; archives_done: of them; received_bytes, rows: so far; jobs: what the vendor
-    says of those under way, such as ("events 2025-01-06", Waiting(97)).
-    """
-
-    archives: int
-    archives_done: int = 0
-    received_bytes: int = 0
-    rows: int = 0
-    jobs: tuple[tuple[str, Waiting], ...] = ()
-
-    @property
-    def percent(self) -> float:
-        """Archives done of archives wanted, jobs counted as far as they are; 0 to 100."""
-        under_way = sum(job.percent or 0 for _, job in self.jobs) / 100.0
-        return 100.0 * min(1.0, (self.archives_done + under_way) / max(1, self.archives))
-
-    def __str__(self) -> str:
-        text = (
-            f"{self.archives_done} of {self.archives} archives,"
-            f" {self.received_bytes / 1e6:,.1f} MB, {self.rows:,} rows"
-        )
-        return "; ".join([text, *(f"{name}: {job}" for name, job in self.jobs)])
-
-
 @flow(
     name="export-appmetrica",
     flow_run_name="{start} to {end}",
     retries=0,  # the client retries, in one layer
 )
 def export_appmetrica(
-    start: date | str | int,
-    end: date | str | int,
+    start: date | str | int | None = None,
+    end: date | str | int | None = None,
     tables: Sequence[Annotated[str, Field(json_schema_extra={"enum": list(TABLES)})]] = CORE_TABLES,
     directory: str = "appmetrica",
     profile_attributes: Sequence[str] = (),
@@ -130,8 +107,9 @@ def export_appmetrica(
     """Put the days from start to end of an AppMetrica application into day archives in S3.
 
     Args:
-        start: First day of receipt, in the app's time zone, YYYY-MM-DD or YYYYMMDD.
-        end: Last day, inclusive.
+        start: First day of receipt, in the app's time zone, YYYY-MM-DD or YYYYMMDD; by default
+            13 days before the end.
+        end: Last day, inclusive; by default yesterday.
         tables: Which tables of the Logs API; of profiles a snapshot is taken at each export.
         directory: First folder of the keys in the bucket.
         profile_attributes: Custom attributes of profiles; the vendor sends only what is named.
@@ -146,8 +124,8 @@ def export_appmetrica(
 
 
 def export_tables(
-    start: date | str | int,
-    end: date | str | int,
+    start: date | str | int | None = None,
+    end: date | str | int | None = None,
     tables: Sequence[str] = CORE_TABLES,
     directory: str = "appmetrica",
     profile_attributes: Sequence[str] = (),
@@ -157,7 +135,7 @@ def export_tables(
     bucket: Bucket | None = None,
     retries: Retries | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    progress: Callable[[ExportProgress], None] = lambda _: None,
+    progress: Callable[[JobsProgress], None] = lambda _: None,
 ) -> ExportResult:
     """What `export_appmetrica` does, without Prefect.
 
@@ -165,24 +143,42 @@ def export_tables(
     trouble. now: the clock that tells which days are over. progress: called from this thread, about
     once a second. Temporary files: of each archive under way (two at once) its rows, three times.
     """
-    first, last = parse_day(start), parse_day(end)
     chosen = [table_of(name) for name in dict.fromkeys(tables)]
     if not chosen:
         raise BadRequest(f"no table is named: choose from {', '.join(TABLES)}")
-    if last < first:
-        raise BadRequest(f"end {last} is before start {first}")
+    given_first, given_last = _day(start), _day(end)
+    if given_first and given_last and given_last < given_first:
+        raise BadRequest(f"end {given_last} is before start {given_first}")
     settings = settings or AppMetrica.load()
     table_prefix(directory, settings.application_id, "")
     bucket = bucket or open_bucket()
     with LogsClient(settings, retries=retries) as client:
         zone = time_zone(client, settings)
         today = now().astimezone(zone).date()
+        last = given_last or today - timedelta(days=1)
+        first = given_first or last - _LOOKBACK + timedelta(days=1)
         if last > today:
             raise BadRequest(f"{last} is in the future: today is {today} ({zone.key})")
+        if last < first:
+            raise BadRequest(f"end {last} is before start {first}")
         exporter = _Exporter(
-            client, bucket, settings, directory, zone, first, last, profile_attributes, refresh, now
+            client,
+            bucket,
+            settings,
+            directory,
+            zone,
+            first,
+            last,
+            today,
+            profile_attributes,
+            refresh,
+            now,
         )
         return ExportResult(settings.application_id, zone.key, exporter.export(chosen, progress))
+
+
+def _day(value: date | str | int | None) -> date | None:
+    return None if value is None else parse_day(value)
 
 
 def time_zone(client: LogsClient, settings: AppMetrica) -> ZoneInfo:
@@ -208,13 +204,15 @@ def archive_export(
     export: Export,
     key: Callable[[], str],
     *,
-    since: Place | None = None,
+    parts_count: int = 1,
+    takes_up: Callable[[Place], bool] = lambda _: False,
     watch: Watch | None = None,
     empty_is_odd: bool = False,
 ) -> StoredArchive:
     """Fetch an export and store its rows in order under a key, constant memory.
 
-    key: asked when the rows are there. empty_is_odd: ask twice before no rows are believed.
+    key: asked when the rows are there. parts_count, takes_up, watch: see LogsClient.fetch.
+    empty_is_odd: ask twice before no rows are believed.
     """
     with tempfile.TemporaryDirectory(prefix="export-appmetrica-") as folder:
         rows = RowSorter(Path(folder))
@@ -224,13 +222,13 @@ def archive_export(
                 rows.forget()
             return rows.put(part, read_rows(path, export.window))
 
-        client.fetch(export, take, since=since, watch=watch)
+        client.fetch(export, take, parts_count=parts_count, takes_up=takes_up, watch=watch)
         if rows.rows == 0 and empty_is_odd:
             client.fetch(export, take, watch=watch)
         return store_rows(bucket, key(), rows, Path(folder))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Wish:
     """One archive to fetch. day: None for a snapshot."""
 
@@ -269,13 +267,14 @@ class _Exporter:
     zone: ZoneInfo
     first: date
     last: date
+    today: date
     profile_attributes: Sequence[str]
     refresh: bool
     now: Callable[[], datetime]
     memos: dict[str, _Memo] = field(default_factory=dict)
 
     def export(
-        self, tables: list[Table], progress: Callable[[ExportProgress], None]
+        self, tables: list[Table], progress: Callable[[JobsProgress], None]
     ) -> tuple[ExportedArchive, ...]:
         """Fetch what is left of all tables; what is done already is reported beside it."""
         held: dict[tuple[str, date | None], ExportedArchive] = {}
@@ -286,7 +285,9 @@ class _Exporter:
                 self.bucket, day_index_key(self.directory, app, table.name)
             )
             if table.name in SNAPSHOTS:
-                export = snapshot_export(app, table, self.first, self.last, self.profile_attributes)
+                export = snapshot_export(
+                    app, table, self.first, self.today, self.profile_attributes
+                )
                 wishes.append(_Wish(table, None, export))
                 continue
             objects = list_objects(self.bucket, table_prefix(self.directory, app, table.name))
@@ -296,7 +297,7 @@ class _Exporter:
                     wishes.append(_Wish(table, day, day_export(app, table, day)))
                 else:
                     held[table.name, day] = done
-        tally = _Tally(len(held) + len(wishes), len(held), progress)
+        tally = JobsTally(len(held) + len(wishes), len(held), progress)
 
         def fetch(wish: _Wish) -> ExportedArchive:
             archive = self._fetch(wish, tally)
@@ -339,18 +340,24 @@ class _Exporter:
             written=False,
         )
 
-    def _fetch(self, wish: _Wish, tally: "_Tally") -> ExportedArchive:
+    def _fetch(self, wish: _Wish, tally: JobsTally) -> ExportedArchive:
         memo = self.memos[wish.table.name]
         before = None if wish.day is None else memo.index.days.get(wish.day)
         job = memo.index.jobs.get(wish.name)
         asked_at = self.now().astimezone(UTC).replace(microsecond=0)
-        since = None
-        if (
-            job is not None
-            and job.job_id == wish.export.job_id
-            and asked_at - job.asked_at < _JOBS_LIVE
+        if job is not None and (
+            job.job_id != wish.export.job_id or asked_at - job.asked_at >= _JOBS_LIVE
         ):
-            since, asked_at = Place(job.parts_count, job.part_number), job.asked_at
+            job = None
+        if job is not None:
+            asked_at = job.asked_at
+
+        def takes_up(place: Place) -> bool:
+            return (
+                job is not None
+                and place.parts_count == job.parts_count
+                and place.part_number <= job.part_number
+            )
 
         def begun(place: Place) -> None:
             running = RunningJob(wish.export.job_id, asked_at, place.parts_count, place.part_number)
@@ -361,8 +368,9 @@ class _Exporter:
             self.bucket,
             wish.export,
             lambda: self._key(wish, asked_at),
-            since=since,
-            watch=Watch(begun, lambda job: tally.job(wish.export.window, job), tally.received),
+            parts_count=1 if job is None else job.parts_count,
+            takes_up=takes_up,
+            watch=tally.watch(wish.export.window, begun),
             empty_is_odd=before is not None and before.rows > 0,
         )
         confirmed = wish.day is None or (
@@ -422,36 +430,3 @@ class _Exporter:
         """The first moment of the next day, UTC: a day of summer time's change has 23 or 25 h."""
         midnight = datetime.combine(day + timedelta(days=1), time(), self.zone)
         return midnight.astimezone(UTC)
-
-
-class _Tally:
-    """Counts over all threads; tells the caller from one."""
-
-    def __init__(
-        self, archives: int, done: int, progress: Callable[[ExportProgress], None]
-    ) -> None:
-        self._lock = threading.Lock()
-        self._progress = progress
-        self._jobs: dict[str, Waiting] = {}
-        self._now = ExportProgress(archives, done)
-
-    def job(self, name: str, waiting: Waiting) -> None:
-        """Note what the vendor says of a job."""
-        with self._lock:
-            self._jobs[name] = waiting
-
-    def received(self, received_bytes: int) -> None:
-        with self._lock:
-            at = self._now
-            self._now = replace(at, received_bytes=at.received_bytes + received_bytes)
-
-    def archive_done(self, name: str, rows: int) -> None:
-        with self._lock:
-            self._jobs.pop(name, None)
-            at = self._now
-            self._now = replace(at, archives_done=at.archives_done + 1, rows=at.rows + rows)
-
-    def tell(self) -> None:
-        with self._lock:
-            now = replace(self._now, jobs=tuple(sorted(self._jobs.items(), key=lambda job: job[0])))
-        self._progress(now)

@@ -39,18 +39,19 @@ from prefect.settings import (  # noqa: E402
 
 from flows.lake.bucket import Bucket  # noqa: E402
 from flows.sandbox.amplitude import MOBILE, WEB, AmplitudeSimulator  # noqa: E402
+from flows.sandbox.appmetrica import Application, AppMetricaSimulator  # noqa: E402
 from flows.sandbox.postgres import Postgres  # noqa: E402
 from flows.sandbox.prefect_client import send_what_is_left  # noqa: E402
 from flows.sandbox.prefect_server import PrefectServer  # noqa: E402
 from flows.sandbox.s3 import S3Server  # noqa: E402
-from flows.settings import S3, Amplitude, Dwh, Logging  # noqa: E402
+from flows.settings import S3, Amplitude, AppMetrica, Dwh, Logging  # noqa: E402
 
 # In CI a failure speaks of the change, not of luck: the same examples each time.
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-SETTING_PREFIXES = ("DWH_", "S3_", "AMPLITUDE_", "LOGGING_", "AWS_")
+SETTING_PREFIXES = ("DWH_", "S3_", "AMPLITUDE_", "APPMETRICA_", "LOGGING_", "AWS_")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,7 +65,7 @@ def _prefect_without_heartbeats() -> Iterator[None]:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(SETTING_PREFIXES)]:
         monkeypatch.delenv(name)
-    for block in (Dwh, Amplitude, S3, Logging):
+    for block in (Dwh, Amplitude, AppMetrica, S3, Logging):
         monkeypatch.setitem(block.model_config, "env_file", None)
 
 
@@ -137,7 +138,7 @@ def settings_env(
 ) -> dict[str, str]:
     """Variables under which every flow runs on this test's database and bucket; returns them.
 
-    AMPLITUDE_BASE_URL leads nowhere: a test that needs the vendor sets it to its simulator.
+    The vendors' base URLs lead nowhere: a test that needs a vendor sets it to its simulator.
     """
     variables = {
         "DWH_DATABASE_URL": database_url,
@@ -151,6 +152,10 @@ def settings_env(
         "AMPLITUDE_WEB_SECRET_KEY": "web-secret",
         "AMPLITUDE_MOBILE_CLIENT_ID": "mobile-id",
         "AMPLITUDE_MOBILE_SECRET_KEY": "mobile-secret",
+        "APPMETRICA_BASE_URL": "http://127.0.0.1:9",
+        "APPMETRICA_API_KEY": "appmetrica-token",
+        "APPMETRICA_APPLICATION_ID": "1111",
+        "APPMETRICA_POLL_INTERVAL_SECONDS": "0.01",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -173,4 +178,19 @@ def amplitude(
     )
     with AmplitudeSimulator(projects) as simulator:
         monkeypatch.setenv("AMPLITUDE_BASE_URL", simulator.base_url)
+        yield simulator
+
+
+@pytest.fixture
+def appmetrica(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[AppMetricaSimulator]:
+    """An AppMetrica without rows, with settings_env's application; APPMETRICA_BASE_URL leads to it.
+
+    Fill it with add_rows, spoil it with inject, move its clock with set_now.
+    """
+    if "settings_env" in request.fixturenames:
+        request.getfixturevalue("settings_env")
+    with AppMetricaSimulator([Application(1111, "appmetrica-token")]) as simulator:
+        monkeypatch.setenv("APPMETRICA_BASE_URL", simulator.base_url)
         yield simulator

@@ -1,5 +1,6 @@
-"""Loads put into raw by SQL, as load_raw leaves them, for tests of what comes after."""
+"""Loads put into raw without S3, as load_raw leaves them, for tests of what comes after."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,6 +8,11 @@ from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Json
+
+from flows.lake.line_stream import Slab
+from flows.warehouse import ledger
+from flows.warehouse.connection import connect
+from flows.warehouse.landing import landing_of
 
 FIRST_EVENT = datetime(2025, 1, 6, 12, tzinfo=UTC)
 
@@ -60,3 +66,34 @@ def add_load(
             "update raw.loads set superseded_by = %s where load_id = %s", [load_id, supersedes]
         )
     return load_id
+
+
+def add_appmetrica_load(
+    url: str, file_key: str, rows: Sequence[dict[str, Any]], *, supersedes: bool = False
+) -> int:
+    """A complete load of AppMetrica, one line for each row; returns its load_id.
+
+    The key tells the table: "appmetrica/1111/events/2025-01-06.ndjson.gz". supersedes: whether it
+    takes the place of all loads of the file.
+    """
+    table = landing_of("appmetrica").table_of(file_key)
+    data = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+    with connect(url, autocommit=True) as connection:
+        load = ledger.begin(
+            connection,
+            source="appmetrica",
+            file_key=file_key,
+            etag="",
+            size_bytes=0,
+            first_line=0,
+        )
+        with connection.cursor() as cursor, cursor.copy(table.copy) as copy:
+            copy.write(table.make_block(Slab(0, data), load.load_id, True).data)
+        if rows:
+            ledger.advance(
+                connection, load.load_id, last_line=len(rows) - 1, rows=len(rows), checksum=""
+            )
+        ledger.complete(
+            connection, load, checksum="", supersedes=supersedes, number_rows_of=table.name
+        )
+    return load.load_id

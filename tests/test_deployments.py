@@ -17,10 +17,14 @@ from flows.sandbox.deployments import Worker, deploy_all, run_prefect, work_pool
 from flows.sandbox.prefect_server import PrefectServer
 from flows.sandbox.processes import SandboxFailed
 from flows.settings import PROJECT
+from flows.vendors.appmetrica_tables import TABLES
+from flows.warehouse.landing import LANDINGS
 
 DEPLOYMENTS = {
     "export-amplitude/web",
     "export-amplitude/mobile",
+    "export-appmetrica/daily",
+    "fetch-export/ad-hoc",
     "load-raw/amplitude",
     "transform/dbt",
     "withdraw-load/manual",
@@ -81,6 +85,25 @@ def test_every_parameter_is_explained(deployed) -> None:
     assert {name: list(fields) for name, fields in shown.items()} == {
         "export-amplitude/web": ["start", "end", "source", "directory", "refresh"],
         "export-amplitude/mobile": ["start", "end", "source", "directory", "refresh"],
+        "export-appmetrica/daily": [
+            "start",
+            "end",
+            "tables",
+            "directory",
+            "profile_attributes",
+            "refresh",
+        ],
+        "fetch-export/ad-hoc": [
+            "table",
+            "date_since",
+            "date_until",
+            "fields",
+            "parameters",
+            "poll_interval_seconds",
+            "poll_timeout_seconds",
+            "key",
+            "resume",
+        ],
         "load-raw/amplitude": ["source", "prefix", "key", "start_after"],
         "transform/dbt": ["select", "full_refresh"],
         "withdraw-load/manual": ["load_id", "reason"],
@@ -90,8 +113,10 @@ def test_every_parameter_is_explained(deployed) -> None:
         for field, schema in fields.items():
             assert len(schema.get("description", "")) > 10, (name, field)
     assert shown["export-amplitude/web"]["source"]["enum"] == ["web", "mobile"]
+    assert shown["export-appmetrica/daily"]["tables"]["items"]["enum"] == list(TABLES)
+    assert shown["fetch-export/ad-hoc"]["table"]["enum"] == list(TABLES)
     sources = ["amplitude_web", "amplitude_mobile"]
-    assert shown["load-raw/amplitude"]["source"]["enum"] == sources
+    assert shown["load-raw/amplitude"]["source"]["enum"] == list(LANDINGS)
     assert shown["pipeline/daily"]["sources"]["items"]["enum"] == sources
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from raw_loads import add_appmetrica_load
 
 from flows.errors import BadRequest, Interrupted
 from flows.load_raw import load_archives
@@ -313,6 +314,37 @@ def test_a_bad_line_interrupts_and_a_better_file_goes_on(url, bucket):
     put(bucket, [A, A, B, A])
     assert [load.status for load in load_archives(SOURCE).loads] == ["loaded"]
     assert numbered(url) == expected([A, A, B, A])
+
+
+def test_other_content_after_a_failure_begins_anew(url, bucket, small_commits):
+    """Half-loaded rows of content that is no more leave the table that they are in."""
+    half = [line(n=str(number)) for number in range(5000)]
+    put(bucket, [*half, b"nonsense"], key_of("clicks"))
+    with pytest.raises(Interrupted):
+        load_archives(SOURCE)
+    assert query(url, "select count(*) from raw.appmetrica_other") == [(5000,)]
+    put(bucket, [A, A], key_of("clicks"))
+    load_archives(SOURCE)
+    assert query(url, "select count(*) from raw.appmetrica_other") == [(2,)]
+    assert numbered(url, "raw.appmetrica_other") == expected([A, A])
+
+
+def test_rows_put_in_without_s3_are_the_same(url, bucket):
+    """The helper for tests of the models leaves what load_raw leaves."""
+    rows = [{"city": "a"}, {"mcc": "250", "event_json": '{"a":1}'}, {"city": "a"}]
+    key = key_of("events")
+    put(bucket, [line(**row) for row in rows], key)
+    load_archives(SOURCE)
+    add_appmetrica_load(url, key, rows, supersedes=True)
+    assert query(
+        url,
+        "select count(*), count(distinct to_jsonb(line) - 'load_id')"
+        " from raw.appmetrica_events as line",
+    ) == [(6, 3)]
+    assert query(
+        url,
+        "select status, row_count, last_line, load_seq, superseded_by from raw.loads order by 4",
+    ) == [("loaded", 3, 2, 1, 2), ("loaded", 3, 2, 2, None)]
 
 
 def test_a_damaged_file_is_told(url, bucket):

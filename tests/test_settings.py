@@ -12,7 +12,7 @@ from dbt_common.context import set_invocation_context
 from psycopg.conninfo import conninfo_to_dict
 
 from flows.errors import MissingSetting
-from flows.settings import PROJECT, S3, Amplitude, Dwh, Logging
+from flows.settings import PROJECT, S3, Amplitude, AppMetrica, Dwh, Logging
 
 URL = "postgresql://me:secret@127.0.0.1:5432/db"
 
@@ -21,7 +21,7 @@ URL = "postgresql://me:secret@127.0.0.1:5432/db"
 def env_file(tmp_path, monkeypatch):
     """A .env that all blocks read."""
     path = tmp_path / ".env"
-    for block in (Dwh, Amplitude, S3, Logging):
+    for block in (Dwh, Amplitude, AppMetrica, S3, Logging):
         monkeypatch.setitem(block.model_config, "env_file", path)
     return path
 
@@ -41,6 +41,32 @@ def test_defaults_are_the_contract_s(monkeypatch):
     assert (s3.region, s3.endpoint_url, s3.bucket_name) == ("us-east-1", None, "bucket")
     assert str(amplitude.base_url) == "https://amplitude.com/"
     assert Logging.load().level == "INFO"
+
+
+def test_appmetrica_s_defaults_are_the_contract_s(monkeypatch):
+    """Token and application are needed; an unknown time zone is refused by name."""
+    with pytest.raises(MissingSetting) as error:
+        AppMetrica.load()
+    assert str(error.value).startswith(
+        "APPMETRICA_API_KEY is missing; APPMETRICA_APPLICATION_ID is missing."
+    )
+    monkeypatch.setenv("APPMETRICA_API_KEY", "secret")
+    monkeypatch.setenv("APPMETRICA_APPLICATION_ID", "1111")
+    block = AppMetrica.load()
+    assert "secret" not in repr(block)
+    assert (str(block.base_url), block.application_id, block.time_zone) == (
+        "https://api.appmetrica.yandex.net/",
+        1111,
+        None,
+    )
+    assert (
+        block.poll_interval_seconds,
+        block.poll_timeout_seconds,
+        block.confirm_after_days,
+    ) == (5, 300, 1)
+    monkeypatch.setenv("APPMETRICA_TIME_ZONE", "Moscow")
+    with pytest.raises(MissingSetting, match=r"^APPMETRICA_TIME_ZONE: .*no IANA time zone"):
+        AppMetrica.load()
 
 
 def test_env_file_is_read_and_the_environment_wins(env_file, monkeypatch):
@@ -102,7 +128,7 @@ def test_secrets_do_not_show(monkeypatch):
 
 def test_the_example_names_every_variable():
     """`.env.example` and the blocks hold the same names."""
-    blocks = (Dwh, Amplitude, S3, Logging)
+    blocks = (Dwh, Amplitude, AppMetrica, S3, Logging)
     wanted = {
         f"{block.model_config['env_prefix']}{name}".upper()
         for block in blocks

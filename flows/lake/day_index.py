@@ -91,6 +91,6 @@ def change_index(bucket: Bucket, key: str, change: Callable[[DayIndex], DayIndex
     old = read_index(bucket, key)
     new = change(old)
     if new != old:
-        text = msgspec.json.encode(new, order="sorted")
+        text = msgspec.json.encode(new)
         upload(bucket, key, [text], len(text), lambda: None)
     return new

@@ -66,10 +66,10 @@ Take = Callable[[int, Path], int]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a job was begun by an earlier run: parts up to this one are not begun anew."""
+    """A part of an export; each is a job of its own. part_number: from 0."""
 
     parts_count: int = 1
-    part_number: int = -1
+    part_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,25 +119,31 @@ class LogsClient:
         self._stopped.set()
 
     def fetch(
-        self, export: Export, take: Take, *, since: Place | None = None, watch: Watch | None = None
+        self,
+        export: Export,
+        take: Take,
+        *,
+        parts_count: int = 1,
+        takes_up: Callable[[Place], bool] = lambda _: False,
+        watch: Watch | None = None,
     ) -> None:
         """Have the vendor build an export, wait for it, and hand each part to `take`, in order.
 
-        "Try to use more parts" doubles the number of parts and begins again with part 0. since:
-        where an earlier run of the same export stopped; those jobs are taken up, not begun anew.
+        "Try to use more parts" doubles the number of parts and begins again with part 0.
+        parts_count: to begin with. takes_up: whether a job is taken up where it is, because an
+        earlier run has begun it, and not begun anew.
         Raises BadRequest (the vendor's sentence names the field), Forbidden, WindowTooLarge,
         VendorFailed (also when a job is not ready in time).
         """
-        since, watch = since or Place(), watch or Watch()
-        parts_count, part_number = since.parts_count, 0
+        watch = watch or Watch()
+        part_number = 0
         while part_number < parts_count:
             question = Question.of_export(
                 self._base_url, self._token, export, parts_count, part_number
             )
             place = Place(parts_count, part_number)
-            known = parts_count == since.parts_count and part_number <= since.part_number
             with self._slot(question):
-                answer = self._insist(question, take, place, watch, anew=not known)
+                answer = self._insist(question, take, place, watch, anew=not takes_up(place))
             part_number += 1
             if isinstance(answer, MoreParts):
                 parts_count, part_number = parts_count * 2, 0

@@ -36,6 +36,7 @@ def snapshot_export(
 ) -> Export:
     """How things stand now; of profiles, those that changed from start to end.
 
+    end: today, else who changed yesterday and today would come in no window of days that are over.
     attributes: custom profile attributes, which come only if they are asked for by name.
     """
     params = _params(application_id, [*table.fields, *_attributes(table, attributes)])

@@ -48,7 +48,7 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 _NOT_PLAIN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
-# (events, content hashes, line number of the first, cells that all rows begin with)
+# (events, the hash of each, line number of the first, cells that all rows begin with)
 # -> (rows, for each check the cells to be checked)
 _RowsOf = Callable[[list[Any], Iterable[str], int, str], tuple[list[str], tuple[list[str], ...]]]
 
@@ -159,31 +159,29 @@ class RowMaker:
             )
 
         groups = [f"group_{number}" for number in range(len(checked))]
-        hashed = "\\x01{content_hash}" if self._is_hashed else ""
+        group_lines = "".join(
+            f'\n        {group} = f"{forms(keys)}"\n        all_{group}.append({group})'
+            for group, keys in zip(groups, checked, strict=True)
+        )
+        names, values, hash_cell = ", ".join(self._attributes.values()), "map(astuple, events)", ""
+        if self._is_hashed:
+            names, values, hash_cell = f"hash, ({names})", f"zip(hashes, {values})", "\\x01{hash}"
         # Nested values are bytes; joined before they are decoded they cost half. A null among them
         # is the only text that begins so, and becomes nothing.
-        joined = f'JOIN((b"", {", ".join(self._attributes[key] for key in nested)})).decode()'
-        lines = [
-            "def rows_of(events, hashes, line_number, shared):",
-            "    rows = []",
-            *(f"    all_{group} = []" for group in groups),
-            f"    for {'content_hash, ' if self._is_hashed else ''}"
-            f"({', '.join(self._attributes.values())},) in "
-            + (
-                "zip(hashes, map(astuple, events)):" if self._is_hashed else "map(astuple, events):"
-            ),
-        ]
-        for group, keys in zip(groups, checked, strict=True):
-            lines += [f'        {group} = f"{forms(keys)}"', f"        all_{group}.append({group})"]
-        if nested:
-            lines += [f"        nested = {joined}.replace(JSON_NULL, DELIMITER)"]
-        lines += [
-            f'        rows.append(f"{{shared}}\\x01{{line_number}}{hashed}'
-            + "".join(f"{{{group}}}" for group in groups)
-            + f'{forms(scalars)}{"{nested}" if nested else ""}\\x01\\n")',
-            "        line_number += 1",
-            f"    return rows, ({''.join(f'all_{group}, ' for group in groups)})",
-        ]
+        source = f'''
+def rows_of(events, hashes, line_number, shared):
+    rows = []
+    {"".join(f"all_{group} = []; " for group in groups)}
+    for {names} in {values}:{group_lines}
+        nested = JOIN((b"", {", ".join(self._attributes[key] for key in nested)})).decode()
+        rows.append(
+            f"{{shared}}\\x01{{line_number}}{hash_cell}"
+            f"{"".join(f"{{{group}}}" for group in groups)}{forms(scalars)}"
+            f"{{nested.replace(JSON_NULL, DELIMITER)}}\\x01\\n"
+        )
+        line_number += 1
+    return rows, ({"".join(f"all_{group}, " for group in groups)})
+'''
         namespace: dict[str, Any] = {
             "EMPTY": EMPTY,
             "BOOLEANS": BOOLEANS,
@@ -192,7 +190,7 @@ class RowMaker:
             "JOIN": DELIMITER.encode().join,
             "astuple": msgspec.structs.astuple,
         }
-        exec("\n".join(lines), namespace)  # noqa: S102 - built from the tables' own lists alone
+        exec(source, namespace)  # noqa: S102 - built from the tables' own lists alone
         made: _RowsOf = namespace["rows_of"]
         return made
 
@@ -242,9 +240,7 @@ class RowMaker:
 
     def _long_row(self, line: bytes, line_number: int, shared: str) -> str:
         sent = read_members(line)
-        cells = [shared, str(line_number)]
-        if self._is_hashed:
-            cells.append(content_hash(line))
+        cells = [shared, str(line_number), *([content_hash(line)] if self._is_hashed else [])]
         for key in self._order:
             token = sent.get(key, NULL)
             kind = self._fields[key]

@@ -4,7 +4,8 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from json.encoder import encode_basestring, encode_basestring_ascii
+from json.encoder import encode_basestring
+from operator import add
 from typing import Any, BinaryIO
 
 _BOM = b"\xef\xbb\xbf"
@@ -50,18 +51,19 @@ def _write_json(out: BinaryIO, fields: Sequence[str], rows: "_Counted") -> None:
     out.write(b'{\n"data" :\n[')
     before = b"\n"
     for row in rows:
-        out.write(before)
-        try:
-            out.write(_json_row(keys, row, encode_basestring).encode())
-        except UnicodeEncodeError:  # half a surrogate pair can only be written as an escape
-            out.write(_json_row(keys, row, encode_basestring_ascii).encode())
+        out.write(before + _json_row(keys, row))
         before = b",\n"
     out.write(b"\n]\n}")
 
 
-def _json_row(keys: list[str], row: list[Any], text: Any) -> str:
-    values = (text(value) if isinstance(value, str) else json.dumps(value) for value in row)
-    return "{" + ",".join(key + value for key, value in zip(keys, values, strict=True)) + "}"
+def _json_row(keys: list[str], row: list[Any]) -> bytes:
+    """One object; keys: with their colons, in the row's order, repeated ones repeated."""
+    try:
+        tokens = map(encode_basestring, row)
+        return ("{" + ",".join(map(add, keys, tokens)) + "}").encode()
+    except (TypeError, UnicodeEncodeError):
+        # No text, or half a surrogate pair, which can only be written as an escape.
+        return ("{" + ",".join(map(add, keys, map(json.dumps, row))) + "}").encode()
 
 
 def _write_csv(out: BinaryIO, fields: Sequence[str], rows: "_Counted") -> None:

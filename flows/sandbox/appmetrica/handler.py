@@ -13,7 +13,7 @@ from flows.sandbox.appmetrica import texts
 from flows.sandbox.appmetrica.applications import Application
 from flows.sandbox.appmetrica.bodies import CONTENT_TYPES
 from flows.sandbox.appmetrica.faults import MANAGEMENT, SPOILS, Fault, FaultKind, Phase
-from flows.sandbox.appmetrica.jobs import CacheWish, File
+from flows.sandbox.appmetrica.jobs import CacheWish, Ready
 from flows.sandbox.appmetrica.request import (
     Export,
     application_of,
@@ -102,8 +102,9 @@ class Handler(AnyHandler):
             simulator.now(),
             simulator.limits,
         )
-        if isinstance(answer, File):
-            self._answer(presence, export, answer, query)
+        if isinstance(answer, Ready):
+            with answer.body:
+                self._answer(presence, export, answer, query)
         elif isinstance(answer, Refusal):
             self._refuse(presence, name, query, answer)
         else:
@@ -125,7 +126,7 @@ class Handler(AnyHandler):
             profiles_need_dates=simulator.limits.profiles_need_dates,
         )
 
-    def _answer(self, presence: Presence, export: Export, file: File, query: str) -> None:
+    def _answer(self, presence: Presence, export: Export, ready: Ready, query: str) -> None:
         name = export.table.name
         fault = self._fault(Phase.FILE, name, unquote_plus(query))
         if fault and fault.kind not in SPOILS:
@@ -139,9 +140,9 @@ class Handler(AnyHandler):
         content_type = CONTENT_TYPES[export.format]
         headers: dict[str, str] = {}
         if self.simulator.limits.rows_number:
-            headers["Rows-Number"] = str(file.rows)
-        with file.path.open("rb") as whole, tempfile.TemporaryFile() as packed:
-            size = file.path.stat().st_size
+            headers["Rows-Number"] = str(ready.file.rows)
+        whole, size = ready.body, ready.size
+        with tempfile.TemporaryFile() as packed:
             if fault and fault.kind is FaultKind.TRUNCATED:
                 size = _half(whole, size, export.format)
             body: BinaryIO = whole

@@ -4,6 +4,7 @@ A job takes a step whenever its application is asked for anything, as time passe
 at its last step its file is built from the rows that show at that moment, and stays for 24 hours.
 """
 
+import os
 import tempfile
 import threading
 from collections import defaultdict
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from flows.sandbox.appmetrica import texts
 from flows.sandbox.appmetrica.faults import Phase
@@ -25,6 +27,19 @@ class File:
 
     path: Path
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A file opened for one answer: another request may have it removed meanwhile."""
+
+    body: BinaryIO
+    file: File
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return os.fstat(self.body.fileno()).st_size
 
 
 @dataclass(slots=True)
@@ -97,7 +112,7 @@ class Jobs:
 
     def ask(
         self, export: Export, cache: CacheWish, now: datetime, limits: Limits
-    ) -> str | Refusal | File:
+    ) -> str | Refusal | Ready:
         """Begin or look after a job: a text while it is not finished, or its result."""
         with self._lock:
             self._forget(now - timedelta(hours=limits.kept_hours))
@@ -111,6 +126,8 @@ class Jobs:
                 queue.remove(job)
                 queue.append(job)
                 job.steps_left = job.steps
+                if queue[0] is not job:
+                    self._advance(queue, now)
                 return texts.MOVED
             if job is None and len(queue) >= limits.queued:
                 self._advance(queue, now)  # time passes for the others
@@ -123,6 +140,8 @@ class Jobs:
                     return text
             if job.result is None:
                 self._advance(queue, now)
+            if isinstance(job.result, File):
+                return Ready(job.result.path.open("rb"), job.result)
             if job.result is not None:
                 return job.result
             return job.text if queue[0] is job else texts.ADDED

@@ -5,6 +5,7 @@ row is asked for, in the application's time zone of that moment, as the vendor d
 """
 
 import json
+import random
 import sqlite3
 import threading
 import uuid
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo
 from flows.errors import BadRequest
 from flows.sandbox.appmetrica.applications import Application
 from flows.sandbox.appmetrica.request import Export
-from flows.vendors.appmetrica_tables import TABLES, Table
+from flows.vendors.appmetrica_tables import TABLES, Kind, Table, kind_of
 
 #: Field -> value; a missing field is "", other values than text are sent as their text.
 Row = Mapping[str, Any]
@@ -35,7 +36,6 @@ create table if not exists rows (
     receive_time integer not null,
     arrives_at integer not null,
     profile text not null,
-    bare integer not null,
     record text not null
 );
 create index if not exists rows_by_event on rows (application_id, table_name, event_time);
@@ -44,15 +44,15 @@ create table if not exists attributes (
     application_id integer, name text, primary key (application_id, name)
 );
 """
-# The order looks like none: ids times a number near a prime, cut to 32 bits.
+# The order looks like none: ids times a large odd number, cut to 32 bits.
 _SELECT = """
-select id, bare, record from rows
+select id, record from rows
 where application_id = :application and table_name = :table and arrives_at <= :now
     and {time} between :since and :until
-order by (id * (2654435761 + 2 * :seed)) & 4294967295
+order by (id * :scatter) & 4294967295
 """
 _SELECT_PROFILES = """
-select id, bare, record from (
+select id, record from (
     select *, row_number() over (
         partition by profile order by event_time desc, id desc
     ) as age
@@ -60,7 +60,7 @@ select id, bare, record from (
     where application_id = :application and table_name = :table and arrives_at <= :now
 )
 where age = 1 and event_time between :since and :until
-order by (id * (2654435761 + 2 * :seed)) & 4294967295
+order by (id * :scatter) & 4294967295
 """
 
 _FOREVER = 2**62
@@ -96,7 +96,7 @@ class Store:
         with self._lock, self._connection:
             before = self._connection.total_changes
             self._connection.executemany(
-                "insert into rows values (null, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert into rows values (null, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     self._kept(application, TABLES[table], row, now, shown_when_received, bare)
                     for row in rows
@@ -137,8 +137,7 @@ class Store:
             receive_time,
             receive_time if shown_when_received or table.name == "profiles_v2" else 0,
             profile,
-            bare,
-            json.dumps(record),
+            json.dumps(record if bare else {name: _text(value) for name, value in record.items()}),
         )
 
     def declare(self, application: Application, names: Iterable[str]) -> None:
@@ -178,21 +177,24 @@ class Store:
             "now": int(now.timestamp()),
             "since": 0 if export.since is None else export.since,
             "until": _FOREVER if export.until is None else export.until,
-            "seed": seed,
+            "scatter": random.Random(seed).getrandbits(32) | 1,
         }
+        asked = {*export.fields, *(name for name, _ in export.filters)}
+        datetimes = [name for name in asked if kind_of(name) is Kind.DATETIME]
         left = export.limit
         with self._lock:
-            for number, bare, text in self._connection.execute(query, values):
+            for number, text in self._connection.execute(query, values):
                 if number % export.parts != export.part or number % 1000 < unavailable_share * 1000:
                     continue
                 record = json.loads(text)
-                if any(_value(record, name, export, bare) != want for name, want in export.filters):
+                _completed(record, export.application, datetimes)
+                if any(record.get(name, "") != want for name, want in export.filters):
                     continue
                 if left is not None:
                     if left == 0:
                         return
                     left -= 1
-                yield [_value(record, name, export, bare) for name in export.fields]
+                yield [record.get(name, "") for name in export.fields]
 
 
 def _time(record: dict[str, Any], name: str, zone: ZoneInfo, default: int) -> int:
@@ -211,19 +213,21 @@ def _time(record: dict[str, Any], name: str, zone: ZoneInfo, default: int) -> in
     return default
 
 
-def _value(record: dict[str, Any], name: str, export: Export, bare: bool) -> Any:
-    value = record.get(name)
-    if value is None:
-        if name == "application_id":
-            value = export.application.application_id
-        elif name.endswith("_datetime"):
-            stamp = record.get(name.replace("_datetime", "_timestamp"))
-            value = _local(stamp, export.application.zone)
-        else:
-            value = ""
-    if bare or isinstance(value, str):
+def _text(value: Any) -> str:
+    if isinstance(value, str):
         return value
+    if value is None:
+        return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _completed(record: dict[str, Any], application: Application, datetimes: list[str]) -> None:
+    """Put in what the vendor derives: local times, and the application's number."""
+    record.setdefault("application_id", str(application.application_id))
+    for name in datetimes:
+        if name not in record:
+            stamp = record.get(name.replace("_datetime", "_timestamp"))
+            record[name] = _local(stamp, application.zone)
 
 
 @lru_cache(maxsize=100_000)
