@@ -26,6 +26,7 @@ from flows.lake.keys import day_archive_key, day_index_key, snapshot_key, table_
 from flows.lake.listing import list_objects
 from flows.lake.objects import ObjectVersion, look
 from flows.lake.row_sorter import RowSorter
+from flows.mapping import property_keys
 from flows.settings import AppMetrica
 from flows.side_by_side import side_by_side
 from flows.vendors.appmetrica import MOST_JOBS, LogsClient, Place, Watch
@@ -101,7 +102,7 @@ def export_appmetrica(
     end: date | str | int | None = None,
     tables: Sequence[Annotated[str, Field(json_schema_extra={"enum": list(TABLES)})]] = CORE_TABLES,
     directory: str = "appmetrica",
-    profile_attributes: Sequence[str] = (),
+    profile_attributes: Sequence[str] | None = None,
     refresh: bool = False,
 ) -> ExportResult:
     """Put the days from start to end of an AppMetrica application into day archives in S3.
@@ -112,7 +113,8 @@ def export_appmetrica(
         end: Last day, inclusive; by default yesterday.
         tables: Which tables of the Logs API; of profiles a snapshot is taken at each export.
         directory: First folder of the keys in the bucket.
-        profile_attributes: Custom attributes of profiles; the vendor sends only what is named.
+        profile_attributes: Custom attributes of profiles, as the vendor sends only what is named;
+            by default the keys of field_mappings.yaml that are not for other sources alone.
         refresh: Ask the vendor also for days that are archived and confirmed.
 
     Raises BadRequest, MissingSetting, Forbidden, WindowTooLarge, VendorFailed, ArchiveFailed.
@@ -128,7 +130,7 @@ def export_tables(
     end: date | str | int | None = None,
     tables: Sequence[str] = CORE_TABLES,
     directory: str = "appmetrica",
-    profile_attributes: Sequence[str] = (),
+    profile_attributes: Sequence[str] | None = None,
     refresh: bool = False,
     *,
     settings: AppMetrica | None = None,
@@ -170,7 +172,7 @@ def export_tables(
             first,
             last,
             today,
-            profile_attributes,
+            property_keys("appmetrica") if profile_attributes is None else profile_attributes,
             refresh,
             now,
         )
