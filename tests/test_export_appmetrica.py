@@ -114,7 +114,7 @@ class Exporter:
     def names(self, key: str = KEY) -> list[str]:
         return sorted(json.loads(line)["event_name"] for line in self.lines(key))
 
-    def keys(self) -> list[str]:
+    def stored(self) -> list[str]:
         found = self.bucket.client.list_objects_v2(Bucket=self.bucket.name)
         return [entry["Key"] for entry in found.get("Contents", [])]
 
@@ -165,7 +165,7 @@ def test_a_day_of_receipt_becomes_one_archive(export: Exporter) -> None:
     assert result.rows == 6
     assert export.names() == ALL
     assert lines == sorted(lines)
-    assert export.keys() == [KEY, INDEX]
+    assert export.stored() == [KEY, INDEX]
     entry = export.indexed()
     assert entry is not None
     assert (entry.rows, entry.bytes, entry.asked_at, entry.confirmed) == (
@@ -287,7 +287,7 @@ def test_profiles_are_snapshots(export: Exporter) -> None:
         (archive,) = export(tables=("profiles_v2",), profile_attributes=attributes).archives
         assert (archive.day, archive.rows, archive.confirmed) == (None, 1, True)
     keys = [f"{PREFIX}profiles_v2/2025-02-01T12000{n}Z.ndjson.gz" for n in (0, 1)]
-    assert [key for key in export.keys() if key.endswith(".gz")] == keys
+    assert [key for key in export.stored() if key.endswith(".gz")] == keys
     for key in keys:
         (line,) = export.lines(key)
         assert list(json.loads(line)) == [*TABLES["profiles_v2"].fields, "ehr_id"]
@@ -330,7 +330,7 @@ def test_bad_input_is_refused_before_any_request(
     with pytest.raises(BadRequest, match="no folder"):
         export(directory="a//b")
     assert export.asked() == []
-    assert export.keys() == []
+    assert export.stored() == []
 
 
 def test_the_vendor_tells_the_time_zone(export: Exporter) -> None:
@@ -383,7 +383,7 @@ def test_a_job_that_is_not_ready_is_named_and_taken_up_by_the_next_run(export: E
     assert export.asked()[0] == (202, "no-cache")
     assert {cache for _, cache in export.asked()[1:]} == {None}
     assert export.jobs() == ["2025-01-06"]
-    assert export.keys() == [INDEX]
+    assert export.stored() == [INDEX]
 
     export.vendor.faults.clear()
     export.vendor.traffic.reset()
@@ -485,7 +485,7 @@ def test_jobs_leave_a_place_in_the_vendor_s_queue(export: Exporter) -> None:
 def test_a_passing_fault_leaves_no_trace(
     export: Exporter, kind: FaultKind, phase: Phase | None
 ) -> None:
-    """Each of these is asked again; no-cache is repeated only until the vendor has taken the job."""
+    """Each is asked again; no-cache is repeated only until the vendor has taken the job."""
     export.vendor.inject(kind, times=2, phase=phase)
     (archive,) = export().archives
     assert archive.rows == 6
@@ -514,7 +514,7 @@ def test_a_lasting_fault_fails_after_the_last_try(
     with pytest.raises(VendorFailed, match=reason) as caught:
         export()
     assert (caught.value.status, caught.value.window) == (status, "events 2025-01-06")
-    assert KEY not in export.keys()
+    assert KEY not in export.stored()
 
 
 def test_a_file_that_stays_broken_is_built_anew(export: Exporter) -> None:
