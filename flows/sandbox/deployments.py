@@ -45,23 +45,37 @@ def run_prefect(environment: Mapping[str, str], *arguments: str) -> str:
     return done.stdout
 
 
+#: What Prefect's worker prints when it begins to look for runs.
+_STARTED = b"started!"
+
+
 class Worker:
     """A process worker of one pool; its log lies in a folder. Stop it with `stop`."""
 
     def __init__(self, pool: str, directory: Path) -> None:
         self.pool = pool
+        self._directory = directory.absolute()
         self._process = GuardedProcess(
             directory, name=f"worker of {pool}", stop_signal=signal.SIGINT
         )
 
     def start(self, environment: Mapping[str, str]) -> None:
-        """Start the worker; what it runs gets the environment too."""
+        """Start the worker and wait until it looks for runs; what it runs gets the environment too.
+
+        SandboxFailed if it does not get so far.
+        """
+        temporary = self._directory / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
         own = {
+            # Prefect's runner would share one folder of /tmp with all users of the machine.
+            "TMPDIR": str(temporary),
             "PYTHONPATH": str(PROJECT),  # a run's folder is not on the path of its process
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
+        log = self._process.log
         with self._process.claimed():
+            earlier = log.stat().st_size if log.exists() else 0
             self._process.start(
                 [
                     *(sys.executable, "-m", "prefect", "worker", "start", "--name", "sandbox"),
@@ -70,6 +84,7 @@ class Worker:
                 environment={**environment, **own},
                 cwd=PROJECT,
             )
+        self._process.wait_until(lambda: _STARTED in log.read_bytes()[earlier:])
 
     def stop(self) -> None:
         """Stop the worker and the runs that it has started."""
