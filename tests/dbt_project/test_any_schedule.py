@@ -2,10 +2,20 @@
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raw_loads import add_appmetrica_load
 from warehouse import event
 
 PATIENTS = 12
-FILES = ("amplitude_web", "amplitude_mobile", "amplitude_web")
+#: Source and key of each file; a snapshot of profiles is a file of its own each time.
+FILES = (
+    ("amplitude_web", "0.zip"),
+    ("amplitude_mobile", "1.zip"),
+    ("amplitude_web", "2.zip"),
+    ("appmetrica", "appmetrica/7/events/2025-01-06.ndjson.gz"),
+    ("appmetrica", "appmetrica/7/sessions_starts/2025-01-06.ndjson.gz"),
+    ("appmetrica", "appmetrica/7/installations/2025-01-06.ndjson.gz"),
+    ("appmetrica", "appmetrica/7/profiles_v2/2025-01-06T{:06d}Z.ndjson.gz"),
+)
 
 #: Few hours, values and patients, so that ties, repeats and conflicts are the rule.
 properties = st.fixed_dictionaries(
@@ -25,6 +35,7 @@ events = st.builds(
     st.integers(-3, 4),
     st.one_of(properties, st.none()),
     upload=st.integers(5, 8),
+    session_id=st.sampled_from([None, -1, 1, 2]),
 )
 #: What people build when they do not build everything.
 PARTS = (
@@ -53,13 +64,13 @@ def test_any_schedule_of_loads_and_builds_ends_in_the_same_marts(warehouse, sche
     """A dozen crowds of patients share one schedule of growth, replacement, withdrawal, builds."""
     warehouse.empty()
     builds = 0
-    for action, file, rows in schedule:
-        key = f"{file}.zip"
+    for step, (action, file, rows) in enumerate(schedule):
+        source, key = FILES[file]
         rows = [of_crowd(crowd, row) for crowd, row in rows]
         loaded = warehouse.execute(
             "select load_id, superseded_by is null from raw.loads"
-            " where file_key = %s and status = 'loaded' order by load_id",
-            key,
+            " where file_key like %s and status = 'loaded' order by load_id",
+            key.replace("{:06d}", "%"),
         )
         current = [load_id for load_id, is_current in loaded if is_current]
         if action.startswith("build"):
@@ -72,10 +83,13 @@ def test_any_schedule_of_loads_and_builds_ends_in_the_same_marts(warehouse, sche
             # any one of them, also one that is replaced already but not retired yet
             for load_id, _ in loaded[len(rows) % max(len(loaded), 1) :][:1]:
                 warehouse.withdraw(load_id)
+        elif source == "appmetrica":
+            reported = [as_appmetrica(key, row) for row in rows]
+            add_appmetrica_load(warehouse.url, key.format(step), reported, supersedes=True)
         elif action == "replace" and current:
             warehouse.replace(current, rows)
         else:
-            warehouse.load(key, rows, source=FILES[file], grows=True)
+            warehouse.load(key, rows, source=source, grows=True)
     last = warehouse.build(tests="data")
     assert last.is_clean, last
     incremental = warehouse.marts()
@@ -92,3 +106,25 @@ def of_crowd(crowd, row):
         "uuid": type(row["uuid"])(int=row["uuid"].int + 100 * crowd),
         "user_properties": sent,
     }
+
+
+def as_appmetrica(key, row):
+    """What AppMetrica's table of this key would say: texts only, no id, "" for what is missing."""
+    happened, received = row["event_time"], row["server_upload_time"]
+    device = {"appmetrica_device_id": str(2**63 + row["uuid"].int), "os_name": "ios"}
+    if "profiles" in key:
+        sent = row["user_properties"].obj if row["user_properties"] else {}
+        texts = {name: "" if value is None else str(value) for name, value in sent.items()}
+        return device | texts
+    prefix = "event"
+    if "sessions" in key:
+        prefix = "session_start"
+    elif "installations" in key:
+        prefix = "install"
+    times = {
+        f"{prefix}_timestamp": f"{happened.timestamp():.0f}",
+        f"{prefix}_receive_timestamp": f"{received.timestamp():.0f}",
+    }
+    if prefix == "install":
+        return device | times
+    return device | times | {"session_id": str(row["session_id"] or "")}

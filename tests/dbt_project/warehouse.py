@@ -19,6 +19,7 @@ MAPPING = Path(__file__).parent / "field_mappings.yaml"
 MAPPING_IN_PROJECT = Path("models/marts/user_properties/field_mappings.yaml")
 MARTS = (
     "events_part",
+    "sessions",
     "mobile_devices",
     "technical_data",
     "user_locations",
@@ -231,7 +232,9 @@ class Warehouse:
     def empty(self) -> None:
         """Schema raw without a row, nothing built."""
         self.drop_built()
-        self.execute("truncate raw.loads, raw.amplitude_events restart identity cascade")
+        tables = self.execute("select string_agg('raw.' || tablename, ', ') from pg_tables"
+            " where schemaname = 'raw' and tablename <> 'alembic_version'")
+        self.execute(f"truncate {tables[0][0]} restart identity cascade")
 
     def rebuilt(self) -> dict[str, Rows]:
         """The marts as one build from nothing makes them of what raw holds now."""
