@@ -4,8 +4,8 @@ DwhHelperError
 ├── BadRequest          fix the arguments and call again
 ├── MissingSetting      set the variables that it names
 ├── VendorError         something at a vendor; carries vendor, window, status
-│   ├── Forbidden       stop: key pair, region or permission is wrong
-│   ├── WindowTooLarge  use the vendor's own S3 export: one hour is more than the API gives
+│   ├── Forbidden       stop: key pair, token, region or permission is wrong
+│   ├── WindowTooLarge  use the vendor's way for bulk: it is more than the API gives in one piece
 │   └── VendorFailed    try again later: the vendor kept failing within the bounds of the retries
 ├── ArchiveFailed       an object in S3 is not what was written, or could not be written; run again
 ├── WarehouseBusy       wait: another build holds the warehouse
@@ -54,11 +54,11 @@ class VendorError(DwhHelperError):
 
 
 class Forbidden(VendorError):
-    """The vendor refuses the key pair: wrong pair, wrong region or no permission. Never retried."""
+    """The vendor refuses key pair or token: wrong, wrong region, no permission. Never retried."""
 
 
 class WindowTooLarge(VendorError):
-    """One hour is still too large or too slow: only the vendor's own S3 export can give it."""
+    """The smallest piece is still too large or too slow; the message names the vendor's way."""
 
 
 class VendorFailed(VendorError):

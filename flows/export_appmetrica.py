@@ -4,38 +4,34 @@ export_appmetrica("2025-01-06", "2025-01-12")
 """
 
 import logging
-import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from prefect import flow
 from pydantic import Field
 
+from flows.appmetrica_archive import IndexMemo, archive_export
 from flows.errors import BadRequest, VendorError
 from flows.export_progress import PrefectProgress
 from flows.jobs_progress import JobsProgress, JobsTally
 from flows.lake.bucket import Bucket, open_bucket
-from flows.lake.day_archive import StoredArchive, store_rows
-from flows.lake.day_index import DayIndex, IndexedDay, RunningJob, change_index, read_index
+from flows.lake.day_archive import StoredArchive
+from flows.lake.day_index import IndexedDay, RunningJob
 from flows.lake.keys import day_archive_key, day_index_key, snapshot_key, table_prefix
 from flows.lake.listing import list_objects
 from flows.lake.objects import ObjectVersion, look
-from flows.lake.row_sorter import RowSorter
 from flows.mapping import property_keys
 from flows.settings import AppMetrica
 from flows.side_by_side import side_by_side
-from flows.vendors.appmetrica import MOST_JOBS, LogsClient, Place, Watch
+from flows.vendors.appmetrica import MOST_JOBS, LogsClient, Place
 from flows.vendors.appmetrica_exports import SNAPSHOTS, day_export, snapshot_export, table_of
-from flows.vendors.appmetrica_json import read_rows
 from flows.vendors.appmetrica_tables import TABLES, Table
 from flows.vendors.appmetrica_wire import Export
 from flows.vendors.retries import Retries
-from flows.windows import days, parse_day
+from flows.windows import days, end_of_day, parse_day
 
 _log = logging.getLogger(__name__)
 
@@ -200,36 +196,6 @@ def time_zone(client: LogsClient, settings: AppMetrica) -> ZoneInfo:
         return ZoneInfo(_USUAL_TIME_ZONE)
 
 
-def archive_export(
-    client: LogsClient,
-    bucket: Bucket,
-    export: Export,
-    key: Callable[[], str],
-    *,
-    parts_count: int = 1,
-    takes_up: Callable[[Place], bool] = lambda _: False,
-    watch: Watch | None = None,
-    empty_is_odd: bool = False,
-) -> StoredArchive:
-    """Fetch an export and store its rows in order under a key, constant memory.
-
-    key: asked when the rows are there. parts_count, takes_up, watch: see LogsClient.fetch.
-    empty_is_odd: ask twice before no rows are believed.
-    """
-    with tempfile.TemporaryDirectory(prefix="export-appmetrica-") as folder:
-        rows = RowSorter(Path(folder))
-
-        def take(part: int, path: Path) -> int:
-            if part == 0:
-                rows.forget()
-            return rows.put(part, read_rows(path, export.window))
-
-        client.fetch(export, take, parts_count=parts_count, takes_up=takes_up, watch=watch)
-        if rows.rows == 0 and empty_is_odd:
-            client.fetch(export, take, watch=watch)
-        return store_rows(bucket, key(), rows, Path(folder))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wish:
     """One archive to fetch. day: None for a snapshot."""
@@ -242,20 +208,6 @@ class _Wish:
     def name(self) -> str:
         """What the index calls its job."""
         return _SNAPSHOT if self.day is None else self.day.isoformat()
-
-
-class _Memo:
-    """The index of one table, changed by one thread at a time."""
-
-    def __init__(self, bucket: Bucket, key: str) -> None:
-        self._bucket, self._key = bucket, key
-        self._lock = threading.Lock()
-        self.index = read_index(bucket, key)
-
-    def change(self, change: Callable[[DayIndex], DayIndex]) -> None:
-        """Write a change to S3 at once: a killed export must be remembered."""
-        with self._lock:
-            self.index = change_index(self._bucket, self._key, change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +225,7 @@ class _Exporter:
     profile_attributes: Sequence[str]
     refresh: bool
     now: Callable[[], datetime]
-    memos: dict[str, _Memo] = field(default_factory=dict)
+    memos: dict[str, IndexMemo] = field(default_factory=dict)
 
     def export(
         self, tables: list[Table], progress: Callable[[JobsProgress], None]
@@ -283,7 +235,7 @@ class _Exporter:
         wishes: list[_Wish] = []
         app = self.settings.application_id
         for table in tables:
-            self.memos[table.name] = _Memo(
+            self.memos[table.name] = IndexMemo(
                 self.bucket, day_index_key(self.directory, app, table.name)
             )
             if table.name in SNAPSHOTS:
@@ -423,12 +375,9 @@ class _Exporter:
         return key
 
     def _was_over(self, day: date, moment: datetime) -> bool:
-        return moment >= self._end(day)
+        return moment >= end_of_day(day, self.zone)
 
     def _is_old(self, day: date, moment: datetime) -> bool:
-        return moment >= self._end(day) + timedelta(days=self.settings.confirm_after_days)
-
-    def _end(self, day: date) -> datetime:
-        """The first moment of the next day, UTC: a day of summer time's change has 23 or 25 h."""
-        midnight = datetime.combine(day + timedelta(days=1), time(), self.zone)
-        return midnight.astimezone(UTC)
+        return moment >= end_of_day(day, self.zone) + timedelta(
+            days=self.settings.confirm_after_days
+        )

@@ -11,8 +11,8 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
+from flows.appmetrica_archive import archive_export
 from flows.errors import BadRequest
-from flows.export_appmetrica import archive_export
 from flows.export_progress import PrefectProgress
 from flows.jobs_progress import JobsProgress, JobsTally
 from flows.lake.bucket import Bucket, open_bucket

@@ -1,30 +1,39 @@
 """pipeline: export and load every source side by side, then transform once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Annotated, TypeVar
 
 from prefect import flow, task
 from prefect.futures import PrefectFuture
 from pydantic import Field
 
+from flows import export_amplitude, export_appmetrica
 from flows.errors import BadRequest, DwhHelperError, Interrupted, SourcesFailed
-from flows.export_amplitude import ExportResult, export_days
+from flows.export_amplitude import export_days
+from flows.export_appmetrica import export_tables
 from flows.export_progress import PrefectProgress
 from flows.lake.bucket import open_bucket
-from flows.lake.keys import archive_prefix, week_of_key
+from flows.lake.keys import archived_day
 from flows.lake.listing import list_objects
 from flows.load_progress import PrefectLoadProgress
 from flows.load_raw import LoadResult, load_archives
 from flows.run_log import run_log
-from flows.settings import S3, Dwh
+from flows.settings import S3, AppMetrica, Dwh
 from flows.transform import TransformResult, build, show_interruption, show_nodes
 from flows.vendors.amplitude_wire import READY_AFTER
+from flows.warehouse.landing import landing_of
 from flows.windows import parse_day
 
-#: Source of the pipeline -> what export_amplitude calls it.
-AMPLITUDE_PROJECTS = {"amplitude_web": "web", "amplitude_mobile": "mobile"}
+ExportResult = export_amplitude.ExportResult | export_appmetrica.ExportResult
+#: Source -> what archives its days, called with the first and the last one.
+EXPORTS: dict[str, Callable[..., ExportResult]] = {
+    "amplitude_web": partial(export_days, source="web"),
+    "amplitude_mobile": partial(export_days, source="mobile"),
+    "appmetrica": export_tables,
+}
 #: Without dates at least these last closed days are looked at; what is archived is not asked again.
 LOOKBACK = timedelta(days=14)
 Result = TypeVar("Result")
@@ -49,16 +58,16 @@ class PipelineResult:
 def pipeline(
     start: date | str | int | None = None,
     end: date | str | int | None = None,
-    sources: Sequence[
-        Annotated[str, Field(json_schema_extra={"enum": list(AMPLITUDE_PROJECTS)})]
-    ] = ("amplitude_web", "amplitude_mobile"),
+    sources: Sequence[Annotated[str, Field(json_schema_extra={"enum": list(EXPORTS)})]]
+    | None = None,
 ) -> PipelineResult:
     """Bring the warehouse up to date.
 
     Args:
         start: First day (UTC); by default the first closed day that the archive may lack.
         end: Last day, inclusive; by default the last closed one.
-        sources: Which sources to export and load; the tables are built from all there are.
+        sources: Which sources to export and load; the tables are built from all there are. By
+            default both Amplitude projects, and AppMetrica once any of its settings is there.
 
     A source that fails does not stop the others: what arrived is transformed, then SourcesFailed
     names each failed source with its error. Raises Interrupted when only the gate stops the run,
@@ -67,6 +76,7 @@ def pipeline(
     # What is missing is said now, not after hours of export.
     Dwh.load()
     S3.load()
+    sources = usual_sources() if sources is None else sources
     first, last = span(start, end, sources)
     run_log().info("days %s to %s of %s", first, last, ", ".join(sources))
     exported = {source: export_source.submit(source, first, last) for source in sources}
@@ -100,7 +110,7 @@ def pipeline(
 def export_source(source: str, start: date, end: date) -> ExportResult:
     """Archive the days of one source."""
     with PrefectProgress(f"export-{source.replace('_', '-')}") as progress:
-        return export_days(start, end, AMPLITUDE_PROJECTS[source], progress=progress.tell)
+        return EXPORTS[source](start, end, progress=progress.tell)
 
 
 @task(task_run_name="load-{source}")
@@ -120,6 +130,11 @@ def transform_all() -> TransformResult:
         raise
 
 
+def usual_sources() -> list[str]:
+    """Those that a company has: AppMetrica only where it is set up, be it in part."""
+    return [source for source in EXPORTS if source != "appmetrica" or AppMetrica.is_set_up()]
+
+
 def span(
     start: date | str | int | None,
     end: date | str | int | None,
@@ -129,12 +144,12 @@ def span(
     """The days to export, both inclusive.
 
     Without an end: the last day whose every hour the vendor has ready. Without a start: LOOKBACK
-    before the end, or the week in which a source's archive ends where that is earlier, so that a
+    before the end, or where a source's archive ends (its last week, or day) if that is earlier, so that a
     pipeline that rested for a month leaves no hole. Raises BadRequest.
     """
-    unknown = [source for source in sources if source not in AMPLITUDE_PROJECTS]
+    unknown = [source for source in sources if source not in EXPORTS]
     if unknown or not sources:
-        raise BadRequest(f"unknown sources {unknown}: choose from {', '.join(AMPLITUDE_PROJECTS)}")
+        raise BadRequest(f"unknown sources {unknown}: choose from {', '.join(EXPORTS)}")
     now = now or datetime.now(UTC)
     # A day is closed when its last hour is ready.
     closed = (now + timedelta(hours=1) - READY_AFTER).date() - timedelta(days=1)
@@ -150,16 +165,15 @@ def span(
 
 
 def _archive_ends(sources: Sequence[str], last: date) -> list[date]:
-    """For each source that has any: the Monday of its newest archive up to a day."""
+    """For each folder of archives that these sources have: its newest week or day up to a day."""
     bucket = open_bucket()
-    ends = []
+    ends: dict[str, date] = {}
     for source in sources:
-        prefix = archive_prefix("amplitude", AMPLITUDE_PROJECTS[source])
-        weeks = [week_of_key(key) for key in list_objects(bucket, prefix)]
-        mondays = [week.monday for week in weeks if week is not None and week.monday <= last]
-        if mondays:
-            ends.append(max(mondays))
-    return ends
+        for key in list_objects(bucket, landing_of(source).prefix):
+            day, folder = archived_day(key), key.rpartition("/")[0]
+            if day is not None and day <= last:
+                ends[folder] = max(day, ends.get(folder, day))
+    return list(ends.values())
 
 
 def _result(

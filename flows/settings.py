@@ -129,6 +129,18 @@ class AppMetrica(Block):
     time_zone: str | None = None
     confirm_after_days: int = Field(1, ge=0)
 
+    @classmethod
+    def is_set_up(cls) -> bool:
+        """Whether a company has this vendor at all: one of the required settings is there."""
+        try:
+            cls()
+        except ValidationError as error:
+            missing = {
+                problem["loc"][0] for problem in error.errors() if problem["type"] == "missing"
+            }
+            return not missing >= {"api_key", "application_id"}
+        return True
+
     @field_validator("time_zone")
     @classmethod
     def _is_known(cls, name: str | None) -> str | None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from flows.errors import BadRequest
 
@@ -69,6 +70,11 @@ def parse_day(value: date | str | int) -> date:
         except ValueError:
             continue
     raise BadRequest(f"{text!r} is no day: write YYYY-MM-DD or YYYYMMDD")
+
+
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The first moment of the next local day, UTC; a day in which clocks change has 23 or 25 h."""
+    return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
 def days(start: date, end: date) -> Iterator[date]:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -442,6 +443,36 @@ def test_a_killed_export_leaves_a_job_that_the_next_run_takes_up(export: Exporte
     export()
     assert {cache for _, cache in export.asked()} == {None}
     assert export.names() == ALL
+
+
+def test_a_job_is_not_out_of_time_because_an_older_one_was_slow(export: Exporter) -> None:
+    """The vendor builds one after the other; the clock of the second starts when it is its turn."""
+    export.settings["poll_timeout_seconds"] = 1.5
+
+    def at_work() -> str:
+        (since,) = {
+            one.parameters["date_since"]
+            for one in export.vendor.traffic.seen
+            if "Progress" in one.text
+        }
+        return since
+
+    def end_the_first() -> None:
+        (second,) = {f"{DAY} 00:00:00", f"{NEXT} 00:00:00"} - {at_work()}
+        export.vendor.faults.clear()
+        export.vendor.inject(FaultKind.STALL, times=None, contains=second)
+
+    export.vendor.inject(FaultKind.STALL, times=None)
+    timers = [
+        threading.Timer(1.0, end_the_first),
+        threading.Timer(2.0, export.vendor.faults.clear),
+    ]
+    for timer in timers:
+        timer.start()
+    result = export(DAY, NEXT)
+    for timer in timers:
+        timer.join()
+    assert [archive.rows for archive in result.archives] == [6, 1]
 
 
 def test_progress_is_what_the_vendor_says(export: Exporter) -> None:

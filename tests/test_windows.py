@@ -2,13 +2,14 @@
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.errors import BadRequest
-from flows.windows import IsoWeek, Window, days, parse_day, weeks
+from flows.windows import IsoWeek, Window, days, end_of_day, parse_day, weeks
 
 
 @pytest.mark.parametrize(
@@ -82,3 +83,18 @@ def test_a_window_halves_down_to_one_hour():
         Window(window.start, window.start + timedelta(hours=2)),
         Window(window.start + timedelta(hours=2), window.start + timedelta(hours=3)),
     )
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "end"),
+    [
+        (date(2025, 1, 6), "UTC", datetime(2025, 1, 7, tzinfo=UTC)),
+        (date(2025, 1, 6), "Europe/Moscow", datetime(2025, 1, 6, 21, tzinfo=UTC)),
+        (date(2025, 3, 30), "Europe/Berlin", datetime(2025, 3, 30, 22, tzinfo=UTC)),
+        (date(2025, 10, 26), "Europe/Berlin", datetime(2025, 10, 26, 23, tzinfo=UTC)),
+        (date(2025, 12, 31), "America/St_Johns", datetime(2026, 1, 1, 3, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_local_day_ends_at_its_midnight(day, zone, end):
+    """Clocks that change in it make it longer or shorter."""
+    assert end_of_day(day, ZoneInfo(zone)) == end

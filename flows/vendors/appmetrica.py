@@ -48,6 +48,10 @@ _log = logging.getLogger(__name__)
 MOST_JOBS = 2
 _slots = threading.BoundedSemaphore(MOST_JOBS)
 
+#: The jobs of ours that the vendor is at work on. It takes one after the other, so the time that a
+#: job spends in the queue behind another one of ours is no time that it was waited for.
+_at_work: set[object] = set()
+
 #: Seconds between two looks at whether a thread that waits for a slot should stop.
 _LOOK_UP_S = 0.2
 
@@ -175,7 +179,7 @@ class LogsClient:
         retries = self._retries
         alive_at = time.monotonic()
         waiting_since: float | None = None
-        asked = failed = broken_files = 0
+        asked = busy = failed = broken_files = 0
         while True:
             answer = self._ask(question, take, place, watch, anew=anew)
             asked += 1
@@ -189,6 +193,10 @@ class LogsClient:
                 anew = False
                 alive_at = now
                 failed = broken_files
+                if answer.percent is not None:
+                    _at_work.add(question)
+                elif _at_work:
+                    waiting_since = None
                 waiting_since = now if waiting_since is None else waiting_since
                 left_s = waiting_since + self._settings.poll_timeout_seconds - now
                 if left_s <= 0:
@@ -196,9 +204,11 @@ class LogsClient:
                 self._stopped.wait(min(left_s, self._settings.poll_interval_seconds))
                 continue
             if isinstance(answer, Busy):
-                wait_s = BUSY_INTERVALS * self._settings.poll_interval_seconds
-                if answer.retry_after_s is not None:
-                    wait_s = answer.retry_after_s
+                busy += 1
+                wait_s = answer.retry_after_s
+                if wait_s is None:
+                    wait_s = BUSY_INTERVALS * self._settings.poll_interval_seconds
+                wait_s = retries.wait_s(busy, wait_s)
             else:
                 failed += 1
                 wait_s = retries.wait_s(failed, answer.retry_after_s)
@@ -264,6 +274,7 @@ class LogsClient:
         try:
             yield
         finally:
+            _at_work.discard(question)
             _slots.release()
 
     def _check_stopped(self, window: str) -> None:

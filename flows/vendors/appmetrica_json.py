@@ -22,7 +22,6 @@ _READ_BYTES = 1024 * 1024
 _LONGEST_ROW = 64 * 1024 * 1024
 
 _BLANKS = " \t\n\r"
-_ONE_LINE = str.maketrans("\n\r", "  ")
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -108,7 +107,9 @@ class _Text:
                     raise self.broken("a row is cut or damaged") from None
         row = self._held[self._at : end]
         self._at = end
-        return row.translate(_ONE_LINE).encode("utf-8", "surrogateescape")
+        # Texts bear no raw line break, so these stand between tokens.
+        one_line = row.replace("\n", " ").replace("\r", " ")
+        return one_line.encode("utf-8", "surrogateescape")
 
     def broken(self, what: str) -> VendorFailed:
         """The error; it bears no word of the file, since that is patients' data."""
