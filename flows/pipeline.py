@@ -143,8 +143,8 @@ def span(
 ) -> tuple[date, date]:
     """The days to export, both inclusive.
 
-    Without an end: the last day whose every hour the vendor has ready. Without a start: LOOKBACK
-    before the end, or where a source's archive ends (its last week, or day) if that is earlier, so that a
+    Without an end: the last day whose every hour Amplitude has ready. Without a start: LOOKBACK
+    before the end, or the last week or day in a source's archive if that is earlier, so that a
     pipeline that rested for a month leaves no hole. Raises BadRequest.
     """
     unknown = [source for source in sources if source not in EXPORTS]

@@ -138,7 +138,8 @@ def settings_env(
 ) -> dict[str, str]:
     """Variables under which every flow runs on this test's database and bucket; returns them.
 
-    The vendors' base URLs lead nowhere: a test that needs a vendor sets it to its simulator.
+    AMPLITUDE_BASE_URL leads nowhere: a test that needs the vendor sets it to its simulator.
+    AppMetrica is not set up: the fixture `appmetrica` does it.
     """
     variables = {
         "DWH_DATABASE_URL": database_url,
@@ -152,10 +153,6 @@ def settings_env(
         "AMPLITUDE_WEB_SECRET_KEY": "web-secret",
         "AMPLITUDE_MOBILE_CLIENT_ID": "mobile-id",
         "AMPLITUDE_MOBILE_SECRET_KEY": "mobile-secret",
-        "APPMETRICA_BASE_URL": "http://127.0.0.1:9",
-        "APPMETRICA_API_KEY": "appmetrica-token",
-        "APPMETRICA_APPLICATION_ID": "1111",
-        "APPMETRICA_POLL_INTERVAL_SECONDS": "0.01",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -185,7 +182,7 @@ def amplitude(
 def appmetrica(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[AppMetricaSimulator]:
-    """An AppMetrica without rows, with settings_env's application; APPMETRICA_BASE_URL leads to it.
+    """An AppMetrica without rows, with one application; all its variables lead to it.
 
     Fill it with add_rows, spoil it with inject, move its clock with set_now.
     """
@@ -193,4 +190,7 @@ def appmetrica(
         request.getfixturevalue("settings_env")
     with AppMetricaSimulator([Application(1111, "appmetrica-token")]) as simulator:
         monkeypatch.setenv("APPMETRICA_BASE_URL", simulator.base_url)
+        monkeypatch.setenv("APPMETRICA_API_KEY", "appmetrica-token")
+        monkeypatch.setenv("APPMETRICA_APPLICATION_ID", "1111")
+        monkeypatch.setenv("APPMETRICA_POLL_INTERVAL_SECONDS", "0.01")
         yield simulator

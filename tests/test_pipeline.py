@@ -9,7 +9,8 @@ from flows.errors import BadRequest, Forbidden, Interrupted, MissingSetting, Sou
 from flows.export_amplitude import ExportResult
 from flows.lake.bucket import Bucket
 from flows.lake.listing import list_objects
-from flows.pipeline import LOOKBACK, pipeline, span
+from flows.mapping import property_keys
+from flows.pipeline import LOOKBACK, pipeline, span, usual_sources
 from flows.sandbox.amplitude import AmplitudeSimulator, FaultKind
 from flows.sandbox.amplitude.rows import make_event
 from flows.warehouse.migrate import migrate
@@ -151,6 +152,52 @@ def put(bucket: Bucket, *keys: str) -> None:
         bucket.client.put_object(Bucket=bucket.name, Key=key, Body=b"x")
 
 
+def test_appmetrica_joins_once_it_is_set_up(vendor, appmetrica, url):
+    """Its events, devices, sessions and profiles stand beside Amplitude's; a patient has one row."""
+    noon = int(datetime(2025, 1, 12, 9, tzinfo=UTC).timestamp())
+    device = {"appmetrica_device_id": str(2**64 - 1), "os_name": "ios"}
+    appmetrica.declare_attributes(property_keys("appmetrica"))
+    appmetrica.add_rows("events", [device | {"event_timestamp": str(noon), "session_id": "1"}])
+    appmetrica.add_rows("installations", [device | {"install_timestamp": str(noon)}])
+    appmetrica.add_rows(
+        "sessions_starts", [device | {"session_start_timestamp": str(noon), "session_id": "1"}]
+    )
+    appmetrica.add_rows("profiles_v2", [device | {"profile_id": "1", "ehr_id": "P1", "age": "40"}])
+    result = pipeline(SUNDAY, SUNDAY)
+    assert [load.source for load in result.loads] == ["amplitude_web", "amplitude_mobile", "appmetrica"]
+    assert [load.rows for load in result.loads] == [2, 1, 4]
+    assert query(
+        url, "select source, count(*) from dwh.events_part group by source order by source"
+    ) == [("amplitude_mobile", 1), ("amplitude_web", 2), ("appmetrica", 1)]
+    assert query(
+        url,
+        "select device_id, user_id, event_count from dwh.sessions as s"
+        " inner join dwh.mobile_devices as d on s.device_or_user_id = d.device_id"
+        " where d.source = 'appmetrica' and d.installed_at is not null",
+    ) == [(str(2**64 - 1), None, 1)]
+    assert query(
+        url,
+        "select p.gender, c.age_years, c.source from dwh.permanent_user_properties as p"
+        " inner join dwh.changeable_user_properties as c using (ehr_id) where ehr_id = 'P1'",
+    ) == [("female", 40, "appmetrica")]
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_taken"),
+    [
+        ({}, False),
+        ({"APPMETRICA_TIME_ZONE": "Europe/Berlin"}, False),
+        ({"APPMETRICA_API_KEY": "token"}, True),
+        ({"APPMETRICA_APPLICATION_ID": "nonsense"}, True),
+    ],
+)
+def test_a_company_without_appmetrica_is_not_asked_for_it(monkeypatch, variables, is_taken):
+    """One of its required settings is enough to take it, so that a half set-up one is told."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert usual_sources() == [*SOURCES, *(["appmetrica"] if is_taken else [])]
+
+
 @pytest.mark.usefixtures("settings_env")
 def test_without_archives_the_lookback_is_taken():
     """The last closed day is one whose every hour is ready."""
@@ -168,6 +215,10 @@ def test_a_month_s_rest_leaves_no_hole(bucket):
     put(bucket, "amplitude/mobile/2024_week_51.zip", "amplitude/mobile/2024_week_52.zip")
     assert span(None, None, SOURCES, READY) == (date(2024, 12, 23), date(2025, 2, 2))
     assert span(None, None, [WEB], READY) == (date(2025, 1, 20), date(2025, 2, 2))
+    days = "appmetrica/1111/events/2025-01-{}.ndjson.gz"
+    put(bucket, days.format("02"), days.format("03"), "appmetrica/1111/events/index.json")
+    put(bucket, "appmetrica/1111/profiles_v2/2024-01-01T000000Z.ndjson.gz")
+    assert span(None, None, ["appmetrica"], READY) == (date(2025, 1, 3), date(2025, 2, 2))
 
 
 @pytest.mark.usefixtures("settings_env")
@@ -196,9 +247,12 @@ def test_given_days_are_taken_as_they_are():
         ),
         (
             (None, None, ("web", WEB)),
-            "unknown sources ['web']: choose from amplitude_web, amplitude_mobile",
+            "unknown sources ['web']: choose from amplitude_web, amplitude_mobile, appmetrica",
         ),
-        ((None, None, ()), "unknown sources []: choose from amplitude_web, amplitude_mobile"),
+        (
+            (None, None, ()),
+            "unknown sources []: choose from amplitude_web, amplitude_mobile, appmetrica",
+        ),
         (("soon", None, SOURCES), "'soon' is no day: write YYYY-MM-DD or YYYYMMDD"),
     ],
 )

@@ -5,10 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from flows.sandbox import postgres
-from flows.sandbox.amplitude.dataset import build
+from flows.sandbox import amplitude, appmetrica, postgres
 from flows.sandbox.amplitude.projects import MOBILE, WEB
 from flows.sandbox.amplitude.server import AmplitudeSimulator
+from flows.sandbox.appmetrica.applications import APPLICATION
+from flows.sandbox.appmetrica.server import AppMetricaSimulator
 from flows.sandbox.postgres import Postgres
 from flows.sandbox.processes import choose_port
 from flows.sandbox.s3 import S3Server
