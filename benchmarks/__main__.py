@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("archive", "load", "transform")
+BENCHMARKS = ("archive", "appmetrica", "load", "transform")
 
 for name in BENCHMARKS:
     print(f"\n== {name} ==", flush=True)
