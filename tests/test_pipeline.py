@@ -164,7 +164,11 @@ def test_appmetrica_joins_once_it_is_set_up(vendor, appmetrica, url):
     )
     appmetrica.add_rows("profiles_v2", [device | {"profile_id": "1", "ehr_id": "P1", "age": "40"}])
     result = pipeline(SUNDAY, SUNDAY)
-    assert [load.source for load in result.loads] == ["amplitude_web", "amplitude_mobile", "appmetrica"]
+    assert [load.source for load in result.loads] == [
+        "amplitude_web",
+        "amplitude_mobile",
+        "appmetrica",
+    ]
     assert [load.rows for load in result.loads] == [2, 1, 4]
     assert query(
         url, "select source, count(*) from dwh.events_part group by source order by source"

@@ -1,7 +1,7 @@
 """`python -m flows.sandbox.serve`: the sandbox as a standing system, until Ctrl-C.
 
-PostgreSQL, S3, the Amplitude simulator, a Prefect server with its UI, a worker, and all deployments
-of `prefect.yaml`.
+PostgreSQL, S3, simulators of both vendors, a Prefect server with its UI, a worker, and all
+deployments of `prefect.yaml`.
 """
 
 import os
@@ -39,13 +39,13 @@ def _start(running: ExitStack) -> None:
     prefect = PrefectServer(SANDBOX / "prefect")
     running.callback(prefect.stop)
     print(
-        "Starting PostgreSQL, S3, Amplitude and Prefect (10 s; twice that the first time) …",
+        "Starting PostgreSQL, S3, both vendors and Prefect (10 s; twice that the first time) …",
         flush=True,
     )
     prefect.launch()
     servers = running.enter_context(Servers(SANDBOX))
     servers.start_storage()
-    servers.start_amplitude()
+    servers.start_vendors()
     prefect.wait()
     environment = prefect.environment() | servers.variables()
     print("deployments …", flush=True)
@@ -68,6 +68,7 @@ def _say(prefect: PrefectServer, servers: Servers) -> None:
         "dbt": f"cd dbt_project && DWH_DATABASE_URL={url} ../.venv/bin/dbt build",
         "S3": f"{variables['S3_ENDPOINT_URL']}, bucket {BUCKET}",
         "Amplitude": f"{variables['AMPLITUDE_BASE_URL']} (simulator)",
+        "AppMetrica": f"{variables['APPMETRICA_BASE_URL']} (simulator)",
         "all variables": str(_write_variables(variables, prefect)),
     }
     print("The sandbox runs until Ctrl-C:\n")

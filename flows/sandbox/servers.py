@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from flows.sandbox import amplitude, appmetrica, postgres
-from flows.sandbox.amplitude.projects import MOBILE, WEB
-from flows.sandbox.amplitude.server import AmplitudeSimulator
-from flows.sandbox.appmetrica.applications import APPLICATION
-from flows.sandbox.appmetrica.server import AppMetricaSimulator
+from flows.sandbox import postgres
+from flows.sandbox.amplitude import MOBILE, WEB, AmplitudeSimulator
+from flows.sandbox.amplitude import dataset as amplitude_dataset
+from flows.sandbox.appmetrica import APPLICATION, AppMetricaSimulator
+from flows.sandbox.appmetrica import dataset as appmetrica_dataset
 from flows.sandbox.postgres import Postgres
 from flows.sandbox.processes import choose_port
 from flows.sandbox.s3 import S3Server
@@ -20,7 +20,7 @@ BUCKET = "archive"
 
 
 class Servers:
-    """PostgreSQL, S3 and the Amplitude simulator, a folder each.
+    """PostgreSQL, S3 and the simulators of both vendors, a folder each.
 
     Used as a context manager: leaving it stops what was started.
     """
@@ -30,11 +30,12 @@ class Servers:
         self.postgres = Postgres(directory / "postgres")
         self.s3 = S3Server(directory / "s3")
         self.amplitude: AmplitudeSimulator | None = None
+        self.appmetrica: AppMetricaSimulator | None = None
         self._running = ExitStack()
 
     @property
     def amplitude_data(self) -> Path:
-        """Hour files that the simulator serves in place."""
+        """Hour files that Amplitude's simulator serves in place."""
         return self.directory / "amplitude" / "data"
 
     def start_storage(self) -> None:
@@ -44,17 +45,25 @@ class Servers:
         self._running.enter_context(self.s3)
         self.s3.create_bucket(BUCKET)
 
-    def start_amplitude(self) -> dict[str, int]:
-        """Invent the vendor's data unless they are there, and serve them; rows per project."""
-        rows = build(self.amplitude_data)
+    def start_vendors(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Invent both vendors' data unless they are there, and serve them.
+
+        Rows per project of Amplitude, and per table of AppMetrica.
+        """
+        rows = amplitude_dataset.build(self.amplitude_data)
         port = choose_port(self.directory / "amplitude" / "port")
         self.amplitude = AmplitudeSimulator(data=self.amplitude_data, port=port)
         self._running.enter_context(self.amplitude)
-        return rows
+        data = self.directory / "appmetrica" / "data"
+        reported = appmetrica_dataset.build(data)
+        port = choose_port(self.directory / "appmetrica" / "port")
+        self.appmetrica = AppMetricaSimulator(data=data, port=port)
+        self._running.enter_context(self.appmetrica)
+        return rows, reported
 
     def variables(self) -> dict[str, str]:
         """The variables of `.env.example` for these servers."""
-        if self.amplitude is None:
+        if self.amplitude is None or self.appmetrica is None:
             raise RuntimeError("start the servers first")
         return {
             "DWH_DATABASE_URL": self.postgres.url(DATABASE),
@@ -68,6 +77,11 @@ class Servers:
             "AMPLITUDE_WEB_SECRET_KEY": WEB.secret_key,
             "AMPLITUDE_MOBILE_CLIENT_ID": MOBILE.client_id,
             "AMPLITUDE_MOBILE_SECRET_KEY": MOBILE.secret_key,
+            "APPMETRICA_BASE_URL": self.appmetrica.base_url,
+            "APPMETRICA_API_KEY": APPLICATION.token,
+            "APPMETRICA_APPLICATION_ID": str(APPLICATION.application_id),
+            # The vendor needs minutes for a job, its simulator a few questions.
+            "APPMETRICA_POLL_INTERVAL_SECONDS": "0.05",
         }
 
     def adopt_variables(self) -> None:

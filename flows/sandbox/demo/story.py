@@ -6,6 +6,7 @@ from pathlib import Path
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from flows.errors import Interrupted
+from flows.export_appmetrica import CORE_TABLES
 from flows.pipeline import PipelineResult, pipeline
 from flows.sandbox.amplitude.dataset import DEMO_END, DEMO_START
 from flows.sandbox.demo import strictness, summary
@@ -35,10 +36,12 @@ def _start(servers: Servers, prefect: PrefectServer, screen: Screen) -> None:
     servers.start_storage()
     screen.step(f"PostgreSQL {find_binaries().version}: {servers.postgres.url()}")
     screen.step(f"S3 (rclone): {servers.s3.endpoint_url}, bucket {BUCKET}")
-    rows = servers.start_amplitude()
-    counts = ", ".join(f"{project} {count:,}" for project, count in rows.items())
+    sent, reported = servers.start_vendors()
     servers.adopt_variables()
+    counts = ", ".join(f"{project} {count:,}" for project, count in sent.items())
     screen.step(f"Amplitude (simulator): {os.environ['AMPLITUDE_BASE_URL']}, events: {counts}")
+    counts = ", ".join(f"{table} {reported[table]:,}" for table in CORE_TABLES)
+    screen.step(f"AppMetrica (simulator): {os.environ['APPMETRICA_BASE_URL']}, rows: {counts}")
     prefect.wait()
     screen.step(f"Prefect: {prefect.ui_url}")
 

@@ -8,13 +8,29 @@ from flows.lake.listing import list_objects
 from flows.pipeline import PipelineResult
 from flows.sandbox.demo.screen import Screen
 from flows.sandbox.servers import psql
+from flows.warehouse.landing import LANDINGS
 
 PEOPLE = 3
+
+BOTH_VENDORS = """
+    select
+        source,
+        (select count(*) from dwh.events_part as t where t.source = sources.source),
+        (select count(*) from dwh.sessions as t where t.source = sources.source),
+        (select count(*) from dwh.mobile_devices as t where t.source = sources.source),
+        (
+            select count(*) from dwh.changeable_user_properties_history as t
+            where t.source = sources.source
+        )
+    from (select distinct source from dwh.events_part) as sources
+    order by source
+"""
 
 
 def show(screen: Screen, url: str, result: PipelineResult) -> None:
     """Print the summary of a pipeline run."""
     _show_archives(screen, url)
+    _show_sources(screen, url)
     built = result.transform
     screen.act(
         f"dbt build: {built.models} models built, {built.tests} tests passed, {built.seconds:.1f} s"
@@ -24,22 +40,33 @@ def show(screen: Screen, url: str, result: PipelineResult) -> None:
 
 
 def _show_archives(screen: Screen, url: str) -> None:
-    """Each archive of S3 with what the ledger says of it."""
+    """Each folder of archives in S3 with what the ledger says of it."""
     with psycopg.connect(url) as connection:
         rows = connection.execute(
             "select file_key, sum(row_count)::bigint from raw.loads"
             " where status = 'loaded' group by file_key"
         ).fetchall()
     loaded: dict[str, int] = dict(rows)
-    objects = list_objects(open_bucket(), "amplitude/")
-    screen.act("Archives in S3, and their rows in raw.amplitude_events:")
+    folders: dict[str, list[int]] = {}
+    for landing in LANDINGS.values():
+        for key, version in list_objects(open_bucket(), landing.prefix).items():
+            if landing.takes(key):
+                sums = folders.setdefault(key.rpartition("/")[0], [0, 0, 0])
+                for at, value in enumerate((1, version.size_bytes, loaded.get(key, 0))):
+                    sums[at] += value
+    screen.act("Archives in S3, and their rows in raw:")
     screen.table(
-        [
-            (key, version.size_bytes // 1000, loaded.get(key, 0))
-            for key, version in sorted(objects.items())
-        ],
-        header=("key", "kB", "rows loaded"),
+        [(folder, count, size // 1000, rows) for folder, (count, size, rows) in folders.items()],
+        header=("folder", "archives", "kB", "rows loaded"),
     )
+
+
+def _show_sources(screen: Screen, url: str) -> None:
+    """Both vendors side by side, in the tables where they meet."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(BOTH_VENDORS).fetchall()
+    screen.act("Both vendors in one table each:")
+    screen.table(rows, header=("source", "events", "sessions", "devices", "patients' history"))
 
 
 def _show_people(screen: Screen, url: str, table: str) -> None:
