@@ -33,4 +33,5 @@ class PrefectLoadProgress:
             self._artifact = artifact if isinstance(artifact, UUID) else None
         else:
             update_progress_artifact(self._artifact, progress.percent, description=str(progress))
-        run_log().info("%s", progress)
+        if progress.percent < 100:  # the end is told by whoever loads
+            run_log().info("%s", progress)

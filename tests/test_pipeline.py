@@ -153,7 +153,7 @@ def put(bucket: Bucket, *keys: str) -> None:
 
 
 def test_appmetrica_joins_once_it_is_set_up(vendor, appmetrica, url):
-    """Its events, devices, sessions and profiles stand beside Amplitude's; a patient has one row."""
+    """Its events, devices, sessions and profiles stand beside Amplitude's, a patient in one row."""
     noon = int(datetime(2025, 1, 12, 9, tzinfo=UTC).timestamp())
     device = {"appmetrica_device_id": str(2**64 - 1), "os_name": "ios"}
     appmetrica.declare_attributes(property_keys("appmetrica"))

@@ -28,9 +28,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     screen = Screen()
-    screen.line(
-        "DWH Helper: Amplitude and AppMetrica to S3 to PostgreSQL to dbt, all on this machine"
-    )
+    screen.line("DWH Helper: both vendors to S3 to PostgreSQL to dbt, all on this machine")
     screen.act("Starting servers on 127.0.0.1, their state in .sandbox/")
     try:
         _tell(screen)

@@ -17,6 +17,8 @@ _NOISE = (
     "View at",
     "Encountered exception",
 )
+#: One line for each of a hundred small archives; the summary tells them by folder.
+_DAY_LOADED = ".ndjson.gz: loaded"
 
 
 class FlowLog(logging.Handler):
@@ -29,9 +31,11 @@ class FlowLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record unless it is about Prefect's own business."""
         text = record.getMessage()
-        if text.startswith(_NOISE) or (
-            record.levelno < logging.WARNING and not record.name.startswith(_RUNS)
+        if record.levelno < logging.WARNING and (
+            not record.name.startswith(_RUNS) or _DAY_LOADED in text
         ):
+            return
+        if text.startswith(_NOISE):
             return
         for line in text.splitlines():
             self._screen.step(f"  {line}")
