@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -113,7 +114,10 @@ class Project:
             assert parsed.success, parsed.exception
             self.manifest = parsed.result
         manifest = self.manifest if target == "prod" else None
-        return dbtRunner(manifest=manifest).invoke([*arguments, "--no-write-json", *common])
+        runner = dbtRunner(manifest=manifest)
+        # In a thread of its own: dbt walks the whole call stack again and again, and pytest's is deep.
+        with ThreadPoolExecutor(1) as alone:
+            return alone.submit(runner.invoke, [*arguments, "--no-write-json", *common]).result()
 
 
 @dataclass(slots=True)
