@@ -16,8 +16,8 @@ demo: $(INSTALLED) ## the whole way on embedded servers, with a summary and a st
 serve: $(INSTALLED) ## sandbox, Prefect server with UI, worker and all deployments, until Ctrl-C
 	@exec $(PYTHON) -m flows.sandbox.serve
 
-test: $(INSTALLED) ## all tests, on embedded servers of their own (make test ARGS='-k ledger -x')
-	$(PYTHON) -m pytest $(ARGS)
+test: $(INSTALLED) ## all tests, two at a time, on embedded servers of their own (make test ARGS='-k ledger -x')
+	$(PYTHON) -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: $(INSTALLED) ## ruff (format and check), mypy strict on flows/, sqlfluff on the SQL
 	$(PYTHON) -m ruff format --check .
