@@ -26,6 +26,7 @@ DEPLOYMENTS = {
     "export-appmetrica/daily",
     "fetch-export/ad-hoc",
     "load-raw/amplitude",
+    "load-raw/appmetrica",
     "transform/dbt",
     "withdraw-load/manual",
     "pipeline/daily",
@@ -105,6 +106,7 @@ def test_every_parameter_is_explained(deployed) -> None:
             "resume",
         ],
         "load-raw/amplitude": ["source", "prefix", "key", "start_after"],
+        "load-raw/appmetrica": ["source", "prefix", "key", "start_after"],
         "transform/dbt": ["select", "full_refresh"],
         "withdraw-load/manual": ["load_id", "reason"],
         "pipeline/daily": ["start", "end", "sources"],
@@ -115,9 +117,9 @@ def test_every_parameter_is_explained(deployed) -> None:
     assert shown["export-amplitude/web"]["source"]["enum"] == ["web", "mobile"]
     assert shown["export-appmetrica/daily"]["tables"]["items"]["enum"] == list(TABLES)
     assert shown["fetch-export/ad-hoc"]["table"]["enum"] == list(TABLES)
-    sources = ["amplitude_web", "amplitude_mobile"]
     assert shown["load-raw/amplitude"]["source"]["enum"] == list(LANDINGS)
-    assert shown["pipeline/daily"]["sources"]["items"]["enum"] == sources
+    sources, none = shown["pipeline/daily"]["sources"]["anyOf"]
+    assert (sources["items"]["enum"], none["type"]) == (list(LANDINGS), "null")
 
 
 def test_a_source_that_does_not_exist_is_refused_at_once(deployed, prefect_server) -> None:

@@ -59,7 +59,9 @@ def test_the_demo_tells_its_story(sandbox: Path, dbt_scratch: Path) -> None:
 
     assert demo.returncode == 0, said
     for sign in (
-        r"amplitude/web/2025_week_02\.zip +[\d,]+ +5,\d\d\d\n",
+        r"amplitude/web +4 +[\d,]+ +2\d,\d\d\d\n",
+        r"appmetrica/4051234/events +28 +\d+ +1\d,\d\d\d\n",
+        r"\n +appmetrica +1\d,\d\d\d +\d,\d\d\d +\d+ +\d+\n",
         r"dbt build: \d+ models built, \d+ tests passed",
         r"dwh\.permanent_user_properties: \d+ rows",
         r"ehr_id +EHR-000000",
