@@ -236,8 +236,10 @@ class Warehouse:
     def empty(self) -> None:
         """Schema raw without a row, nothing built."""
         self.drop_built()
-        tables = self.execute("select string_agg('raw.' || tablename, ', ') from pg_tables"
-            " where schemaname = 'raw' and tablename <> 'alembic_version'")
+        tables = self.execute(
+            "select string_agg('raw.' || tablename, ', ') from pg_tables"
+            " where schemaname = 'raw' and tablename <> 'alembic_version'"
+        )
         self.execute(f"truncate {tables[0][0]} restart identity cascade")
 
     def rebuilt(self) -> dict[str, Rows]:

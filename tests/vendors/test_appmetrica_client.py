@@ -134,6 +134,7 @@ def test_a_wrong_number_of_rows_is_asked_again(script: Script) -> None:
         ({}, b""),
         ({"Content-Type": "text/csv"}, b"a,b\n1,2"),
     ],
+    ids=["no end", "short", "cut gzip", "no gzip", "empty", "csv"],
 )
 def test_a_body_that_is_not_whole_is_asked_again(
     script: Script, headers: dict[str, str], body: bytes
