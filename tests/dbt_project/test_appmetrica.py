@@ -12,6 +12,12 @@ MIDNIGHT = 1736121600
 #: More than a bigint holds, as half of the real ids are.
 DEVICE = "18446744073709551557"
 
+#: The mapping's entry of `gender` once AppMetrica's own field counts too.
+MAPPED_LATER = (
+    "keys: [gender, sex, {key: appmetrica_gender, sources: [appmetrica]}],"
+    " value_map: {M: male, m: male,"
+)
+
 
 def row(minute, name="opened", **fields):
     """An event of the app, as the vendor sends it: texts only, "" for what is missing."""
@@ -105,7 +111,12 @@ def test_what_the_app_says_of_an_event_is_kept_whatever_it_is(warehouse):
 
 def test_an_event_stands_in_every_product_table(warehouse):
     """Who, on what and where, under the vendor's own device id, digit by digit."""
-    load(warehouse, EVENTS, "2025-01-06", row(1, city="Moscow", country_iso_code="RU", profile_id="me"))
+    load(
+        warehouse,
+        EVENTS,
+        "2025-01-06",
+        row(1, city="Moscow", country_iso_code="RU", profile_id="me"),
+    )
     built(warehouse)
     assert warehouse.execute(
         "select source, user_id, device_id, event_type, session_id, load_id, line_number"
@@ -205,9 +216,9 @@ def test_snapshots_of_profiles_make_a_history_beside_amplitudes(warehouse):
         (31, 70, "2025-01-07", "2025-01-09"),
         (31, 80, "2025-01-09", None),
     ]
-    assert warehouse.execute("select count(*), bool_and(migrated) from dwh.tmp_user_properties") == [
-        (5, True)
-    ]
+    assert warehouse.execute(
+        "select count(*), bool_and(migrated) from dwh.tmp_user_properties"
+    ) == [(5, True)]
     assert warehouse.rebuilt() == warehouse.marts()
 
 
@@ -230,9 +241,7 @@ def test_a_profile_is_checked_as_strictly_as_an_event(warehouse, attributes, rea
     assert build.having("fail") == {"property_findings"}
     assert warehouse.execute(
         "select source, file_key, line_number, key, reason from audit.property_findings"
-    ) == [
-        ("appmetrica", PROFILES.format("2025-01-07T000000Z"), 1, next(iter(attributes)), reason)
-    ]
+    ) == [("appmetrica", PROFILES.format("2025-01-07T000000Z"), 1, next(iter(attributes)), reason)]
 
 
 def test_a_column_takes_other_keys_from_other_sources(warehouse, tmp_path):
@@ -247,9 +256,7 @@ def test_a_column_takes_other_keys_from_other_sources(warehouse, tmp_path):
         ),
     )
     warehouse.load("a.zip", [event(1, 1, {"ehr_id": "P1", "sex": "f"})])
-    warehouse.load(
-        "b.zip", [event(2, 2, {"ehr_id": "P2", "sex": "x"})], source="amplitude_mobile"
-    )
+    warehouse.load("b.zip", [event(2, 2, {"ehr_id": "P2", "sex": "x"})], source="amplitude_mobile")
     load(
         warehouse,
         PROFILES,
@@ -267,3 +274,47 @@ def test_a_column_takes_other_keys_from_other_sources(warehouse, tmp_path):
     assert warehouse.execute(
         "select age_years from dwh.changeable_user_properties where ehr_id = 'P3'"
     ) == [(31,)]
+
+
+def test_a_session_is_right_again_after_a_build_of_parts(warehouse):
+    """An event that came anew, in another session, may be known to only some of the models."""
+    first = warehouse.load("a.zip", [event(n, n, session_id=5, device_id="d") for n in (1, 2)])
+    built(warehouse)
+    moved = event(2, 2, session_id=6, device_id="d", upload=9)
+    warehouse.replace([first], [event(1, 1, session_id=5, device_id="d"), moved])
+    warehouse.load("b.zip", [event(3, 3, session_id=6, device_id="d")])
+    assert warehouse.build("--select", "+int_events__deduplicated").is_clean
+    assert warehouse.build("--select", "int_app_reports", "sessions").is_clean
+    built(warehouse)
+    assert warehouse.execute(
+        "select session_id, event_count from dwh.sessions order by session_id"
+    ) == [(5, 1), (6, 2)]
+    assert warehouse.rebuilt() == warehouse.marts()
+
+
+def test_a_field_of_the_vendor_s_that_is_mapped_later_is_read_from_old_records(warehouse, tmp_path):
+    """Raw always held it, so the records that were admitted without it are read again."""
+    snapshot = profile("P1", age="31", appmetrica_gender="M")
+    load(warehouse, PROFILES, "2025-01-07T000000Z", snapshot)
+    built(warehouse)
+    genders = "select ehr_id, gender from dwh.permanent_user_properties"
+    assert warehouse.execute(genders) == [("P1", None)]
+    warehouse.project = warehouse.project.edited(
+        tmp_path / "mapped" / "dbt_project",
+        ("keys: [gender, sex], value_map: {m: male,", MAPPED_LATER),
+    )
+    built(warehouse)
+    assert warehouse.execute(genders) == [("P1", "male")]
+    assert warehouse.rebuilt() == warehouse.marts()
+    # Ignored, it is no word about the user, mapped or not.
+    warehouse.project = warehouse.project.edited(
+        tmp_path / "ignored" / "dbt_project",
+        (MAPPED_LATER, "keys: [gender, sex], value_map: {m: male,"),
+        (
+            "ignored_keys: [{key: initial_source,",
+            "ignored_keys: [{key: appmetrica_gender, reason: no}, {key: initial_source,",
+        ),
+    )
+    built(warehouse)
+    assert warehouse.execute(genders) == [("P1", None)]
+    assert warehouse.rebuilt() == warehouse.marts()
