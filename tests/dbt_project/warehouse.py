@@ -115,7 +115,7 @@ class Project:
             self.manifest = parsed.result
         manifest = self.manifest if target == "prod" else None
         runner = dbtRunner(manifest=manifest)
-        # In a thread of its own: dbt walks the whole call stack again and again, and pytest's is deep.
+        # In a thread of its own: dbt walks the whole call stack again and again; pytest's is deep.
         with ThreadPoolExecutor(1) as alone:
             return alone.submit(runner.invoke, [*arguments, "--no-write-json", *common]).result()
 
