@@ -139,9 +139,5 @@ unioned as (
 
 select
     *,
-    -- Amplitude's -1 means outside of any session
-    case
-        when session_id <> -1 and coalesce(device_id, user_id) is not null
-            then md5(concat_ws('|', source, coalesce(device_id, user_id), session_id))::uuid
-    end as session_key
+    {{ session_key() }} as session_key
 from unioned

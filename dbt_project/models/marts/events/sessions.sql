@@ -11,6 +11,7 @@
 ) }}
 
 -- One row per session. A session is read again whole when anything of it came or went, however late.
+-- A build of parts may find rows of an older state upstream: each counts for the session that it names.
 with winners as (
 
     select
@@ -33,6 +34,7 @@ moments as (
         user_id,
         device_id,
         session_id,
+        {{ session_key() }} as session_key,
         event_time,
         load_id,
         line_number,
@@ -47,6 +49,7 @@ moments as (
         user_id,
         device_id,
         session_id,
+        {{ session_key() }} as session_key,
         event_time,
         load_id,
         line_number,
@@ -73,7 +76,9 @@ sessions as (
         (array_agg(moments.load_id order by moments.event_time, moments.uuid))[1] as load_id,
         (array_agg(moments.line_number order by moments.event_time, moments.uuid))[1] as line_number
     from winners
-    inner join moments on winners.uuid = moments.uuid
+    inner join moments
+        on winners.uuid = moments.uuid
+        and winners.session_key = moments.session_key
     group by 1, 2, 3, 4
 
 )
