@@ -29,8 +29,6 @@
             upstream_oids oid[],
             mapping jsonb
         );
-        -- marks of before there was more than one upstream model
-        alter table {{ model_marks() }} add column if not exists upstream_oids oid[];
         create table if not exists {{ build_turn() }} (invocation_id text not null);
         delete from {{ build_turn() }};
         insert into {{ build_turn() }} (invocation_id) values ('{{ invocation_id }}')
