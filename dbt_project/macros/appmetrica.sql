@@ -13,17 +13,22 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#
-    What a profile says about its user, as one JSON object. The custom attributes stand as they were sent;
-    the vendor's own (a gender, an age, counters) join them where the mapping names them.
-#}
-{% macro profile_properties(row) -%}
-    {%- set own = [
+{# What the vendor itself says in each profile, beside the app's custom attributes. #}
+{% macro own_profile_fields() -%}
+    {{ return([
         'appmetrica_gender', 'appmetrica_birth_date', 'appmetrica_name', 'appmetrica_notifications_enabled',
         'appmetrica_crashes', 'appmetrica_errors', 'appmetrica_first_session_date',
         'appmetrica_last_start_date', 'appmetrica_push_opens', 'appmetrica_push_send_count',
         'appmetrica_sdk_version', 'appmetrica_sessions', 'profile_id',
-    ] | select('in', known_keys()) | list -%}
+    ]) }}
+{%- endmacro %}
+
+{#
+    What a profile says about its user, as one JSON object. The custom attributes stand as they were sent;
+    the vendor's own join them where a column of the mapping takes them.
+#}
+{% macro profile_properties(row) -%}
+    {%- set own = own_profile_fields() | select('in', mapped_keys()) | list -%}
     {%- if own -%}
     {{ joined_objects(row ~ '.unknown_fields', 'json_build_object(' ~ own_members(row, own) ~ ')') }}
     {%- else -%}

@@ -92,12 +92,13 @@
     {{ return(adapter.quote(column.model ~ '__' ~ column.name)) }}
 {%- endmacro %}
 
+{# Keys that some column takes. #}
+{% macro mapped_keys() -%}
+    {{ return(mapped_columns() | map(attribute='keys') | sum(start=[])) }}
+{%- endmacro %}
+
 {% macro known_keys() -%}
-    {%- set keys = [] -%}
-    {%- for column in mapped_columns() -%}
-        {%- for key in column['keys'] -%}{%- do keys.append(key | string) -%}{%- endfor -%}
-    {%- endfor -%}
-    {{ return((keys + ignored_keys()) | unique(case_sensitive=true) | sort | list) }}
+    {{ return((mapped_keys() + ignored_keys()) | unique(case_sensitive=true) | sort | list) }}
 {%- endmacro %}
 
 {# The mapping as one text: the marks keep it, and compare it. #}
@@ -108,12 +109,14 @@
 {#
     Does the step from an older mapping to the present one touch records admitted under the older one?
     Those records hold only keys and values that the older one knew, so what is purely added does not:
-    a column or a further key that nothing knew before, further entries of a value_map.
+    a column or a further key that nothing knew before, further entries of a value_map. A vendor's own
+    fields stand in its records whether a mapping knows them or not.
 #}
 {% macro mapping_change_concerns(older_json) -%}
     {%- if older_json is none -%}{{ return(true) }}{%- endif -%}
     {%- set older = fromjson(older_json) -%}
     {%- set older_keys = older['ignored'] + (older['columns'] | map(attribute='keys') | sum(start=[])) -%}
+    {%- set held_keys = older_keys + own_profile_fields() -%}
     {%- set present = {} -%}
     {%- for column in mapped_columns() -%}{%- do present.update({column.model ~ '.' ~ column.name: column}) -%}{%- endfor -%}
     {%- set state = namespace(concerns=false, left=present.keys() | list) -%}
@@ -124,7 +127,7 @@
         {%- if now is none -%}
             {%- set state.concerns = true -%}
         {%- else -%}
-            {%- set kept_keys = now['keys'] | select('in', older_keys) | list -%}
+            {%- set kept_keys = now['keys'] | select('in', held_keys) | list -%}
             {%- if kept_keys != was['keys'] or now.type != was.type or now.regex != was.regex
                 or now.null_values != was.null_values or now.sources != was.sources
                 or now.get('key_sources', {}) != was.get('key_sources', {})
@@ -140,7 +143,7 @@
         {%- endif -%}
     {%- endfor -%}
     {%- for name in state.left -%}
-        {%- if present[name]['keys'] | select('in', older_keys) | list -%}{%- set state.concerns = true -%}{%- endif -%}
+        {%- if present[name]['keys'] | select('in', held_keys) | list -%}{%- set state.concerns = true -%}{%- endif -%}
     {%- endfor -%}
     {%- if older_keys | reject('in', known_keys()) | list -%}{%- set state.concerns = true -%}{%- endif -%}
     {{ return(state.concerns) }}

@@ -1,5 +1,7 @@
 """AppMetrica's rows stand beside Amplitude's in every table, without ids of the vendor's."""
 
+from datetime import timedelta
+
 import pytest
 from raw_loads import add_appmetrica_load
 from warehouse import event
@@ -12,11 +14,9 @@ MIDNIGHT = 1736121600
 #: More than a bigint holds, as half of the real ids are.
 DEVICE = "18446744073709551557"
 
-#: The mapping's entry of `gender` once AppMetrica's own field counts too.
-MAPPED_LATER = (
-    "keys: [gender, sex, {key: appmetrica_gender, sources: [appmetrica]}],"
-    " value_map: {M: male, m: male,"
-)
+#: The mapping's entry of `gender`, and what it is once AppMetrica's own field counts too.
+GENDER = "keys: [gender, sex], value_map: {m: male,"
+MAPPED_LATER = "keys: [gender, sex, appmetrica_gender], value_map: {m: male,"
 
 
 def row(minute, name="opened", **fields):
@@ -278,30 +278,37 @@ def test_a_column_takes_other_keys_from_other_sources(warehouse, tmp_path):
 
 def test_a_session_is_right_again_after_a_build_of_parts(warehouse):
     """An event that came anew, in another session, may be known to only some of the models."""
-    first = warehouse.load("a.zip", [event(n, n, session_id=5, device_id="d") for n in (1, 2)])
+    before = {1: 5, 2: 5, 3: 6, 4: 6}
+    after = {1: 5, 2: 6, 3: 6, 4: 5}
+
+    def lines(sessions: dict[int, int], upload: int) -> list[str]:
+        return [
+            event(n, n, session_id=session, device_id="d", upload=upload)
+            for n, session in sessions.items()
+        ]
+
+    first = warehouse.load("a.zip", lines(before, 1))
     built(warehouse)
-    moved = event(2, 2, session_id=6, device_id="d", upload=9)
-    warehouse.replace([first], [event(1, 1, session_id=5, device_id="d"), moved])
-    warehouse.load("b.zip", [event(3, 3, session_id=6, device_id="d")])
+    warehouse.replace([first], lines(after, 9))
     assert warehouse.build("--select", "+int_events__deduplicated").is_clean
     assert warehouse.build("--select", "int_app_reports", "sessions").is_clean
     built(warehouse)
     assert warehouse.execute(
-        "select session_id, event_count from dwh.sessions order by session_id"
-    ) == [(5, 1), (6, 2)]
+        "select session_id, duration from dwh.sessions order by session_id"
+    ) == [(5, timedelta(hours=3)), (6, timedelta(hours=1))]
     assert warehouse.rebuilt() == warehouse.marts()
 
 
 def test_a_field_of_the_vendor_s_that_is_mapped_later_is_read_from_old_records(warehouse, tmp_path):
     """Raw always held it, so the records that were admitted without it are read again."""
-    snapshot = profile("P1", age="31", appmetrica_gender="M")
+    snapshot = profile("P1", age="31", appmetrica_gender="m")
     load(warehouse, PROFILES, "2025-01-07T000000Z", snapshot)
     built(warehouse)
     genders = "select ehr_id, gender from dwh.permanent_user_properties"
     assert warehouse.execute(genders) == [("P1", None)]
     warehouse.project = warehouse.project.edited(
         tmp_path / "mapped" / "dbt_project",
-        ("keys: [gender, sex], value_map: {m: male,", MAPPED_LATER),
+        (GENDER, MAPPED_LATER),
     )
     built(warehouse)
     assert warehouse.execute(genders) == [("P1", "male")]
@@ -309,7 +316,7 @@ def test_a_field_of_the_vendor_s_that_is_mapped_later_is_read_from_old_records(w
     # Ignored, it is no word about the user, mapped or not.
     warehouse.project = warehouse.project.edited(
         tmp_path / "ignored" / "dbt_project",
-        (MAPPED_LATER, "keys: [gender, sex], value_map: {m: male,"),
+        (MAPPED_LATER, GENDER),
         (
             "ignored_keys: [{key: initial_source,",
             "ignored_keys: [{key: appmetrica_gender, reason: no}, {key: initial_source,",
