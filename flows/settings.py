@@ -88,6 +88,39 @@ class Dwh(Block):
         return url
 
 
+# A ratio matters when it is of something large: small files may repeat themselves as they like.
+BOMB_FLOOR_BYTES = 100 * 1024 * 1024
+
+
+class Limits(Block):
+    """What a file from outside may be at most; what is beyond is damaged or made to do harm.
+
+    archive_max_ratio: bytes that may come out of one packed byte, where more than BOMB_FLOOR_BYTES
+    come; archive_max_bytes: of one archive or vendor's answer, unpacked;
+    archive_max_members: files in a vendor's zip; line_max_bytes: of one line of NDJSON, which
+    decides how much memory a loader may need.
+    """
+
+    model_config = _block("DWH_")
+
+    # NDJSON deflates to a tenth. Only repetition made on purpose passes 500.
+    archive_max_ratio: int = Field(500, gt=0)
+    # A week of one project is some GB; a directory that promises more than 4 TiB lies.
+    archive_max_bytes: int = Field(4 * 1024**4, gt=0)
+    # A day has 24 hours in some dozens of partitions.
+    archive_max_members: int = Field(100_000, gt=0)
+    # PostgreSQL holds 1 GB in a value and needs a multiple of a line while it reads it. No vendor
+    # sends a hundredth of this.
+    line_max_bytes: int = Field(256 * 1024 * 1024, ge=1024 * 1024)
+
+    def is_bomb(self, inflated_bytes: int, deflated_bytes: int) -> bool:
+        """Whether it is too much, or came out of so little on purpose."""
+        return inflated_bytes > self.archive_max_bytes or (
+            inflated_bytes > BOMB_FLOOR_BYTES
+            and inflated_bytes > self.archive_max_ratio * deflated_bytes
+        )
+
+
 class Amplitude(Block):
     """The Amplitude Export API. Base URL of the EU region: https://analytics.eu.amplitude.com"""
 

@@ -350,7 +350,7 @@ def test_a_line_of_50_megabytes_is_loaded(url, bucket):
 
 def test_a_line_beyond_the_limit_interrupts(url, bucket, monkeypatch):
     """A line that PostgreSQL could not hold is refused by its number."""
-    monkeypatch.setattr("flows.lake.line_stream.LINE_LIMIT_BYTES", 2_000_000)
+    monkeypatch.setenv("DWH_LINE_MAX_BYTES", "2000000")
     put(bucket, lines(3) + lines(1, 3, city="x" * 3_000_000))
     with pytest.raises(Interrupted) as caught:
         load_archives(SOURCE)

@@ -247,7 +247,7 @@ class FileLoader:
 def _survey(archive: LineArchive, state: FileState) -> tuple[_Plan, LineStream]:
     """Compare the file's lines with what the ledger holds; the stream stands at plan.read_from."""
     tip, partial = state.tip, state.partial
-    stream = LineStream(archive.blocks(), archive.key)
+    stream = LineStream(archive)
     sums: dict[int, str] = {}
     for end in sorted({load.end for load in (tip, partial) if load is not None}):
         if not stream.advance(end):
@@ -263,7 +263,7 @@ def _survey(archive: LineArchive, state: FileState) -> tuple[_Plan, LineStream]:
             partial, stale = None, partial
     if stream.position != read_from:
         stream.close()
-        stream = LineStream(archive.blocks(), archive.key)
+        stream = LineStream(archive)
         stream.advance(read_from)
     return _Plan(start, read_from, partial, stale, tip is not None and not tip_holds), stream
 
