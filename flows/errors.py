@@ -11,6 +11,7 @@ DwhHelperError
 ├── WarehouseBusy       wait: another build holds the warehouse
 ├── WarehouseFailed     look at the server, then run again: what is committed stands
 ├── BuildFailed         dbt failed for another reason than data: SQL, connection, project
+├── Stopped             run again whenever you like: the run was cancelled
 ├── SourcesFailed       the other sources went through; look at the named ones
 └── Interrupted         data stops the way: fix the file or the mapping, or withdraw the load
 """
@@ -106,6 +107,10 @@ class BuildFailed(DwhHelperError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.message, {"nodes": self.nodes})
+
+
+class Stopped(DwhHelperError):
+    """The run was cancelled; what is committed stands, and the next run goes on from there."""
 
 
 class SourcesFailed(DwhHelperError):

@@ -22,6 +22,7 @@ from flows.load_progress import PrefectLoadProgress
 from flows.load_raw import LoadResult, load_archives
 from flows.run_log import run_log
 from flows.settings import S3, AppMetrica, Dwh
+from flows.stopping import stoppable
 from flows.transform import TransformResult, build, show_interruption, show_nodes
 from flows.vendors.amplitude_wire import READY_AFTER
 from flows.warehouse.landing import landing_of
@@ -79,16 +80,18 @@ def pipeline(
     sources = usual_sources() if sources is None else sources
     first, last = span(start, end, sources)
     run_log().info("days %s to %s of %s", first, last, ", ".join(sources))
-    exported = {source: export_source.submit(source, first, last) for source in sources}
-    loaded = {
-        source: load_source.submit(source, return_state=False, wait_for=[exported[source]])
-        for source in sources
-    }
     errors: dict[str, BaseException] = {}
-    exports = [_result(source, exported[source], errors) for source in sources]
-    loads = [
-        None if source in errors else _result(source, loaded[source], errors) for source in sources
-    ]
+    with stoppable():
+        exported = {source: export_source.submit(source, first, last) for source in sources}
+        loaded = {
+            source: load_source.submit(source, return_state=False, wait_for=[exported[source]])
+            for source in sources
+        }
+        exports = [_result(source, exported[source], errors) for source in sources]
+        loads = [
+            None if source in errors else _result(source, loaded[source], errors)
+            for source in sources
+        ]
     try:
         transformed = transform_all()
     except DwhHelperError as error:

@@ -37,6 +37,7 @@ from prefect.settings import (  # noqa: E402
     temporary_settings,
 )
 
+from flows import patience  # noqa: E402
 from flows.lake.bucket import Bucket  # noqa: E402
 from flows.sandbox.amplitude import MOBILE, WEB, AmplitudeSimulator  # noqa: E402
 from flows.sandbox.appmetrica import Application, AppMetricaSimulator  # noqa: E402
@@ -67,6 +68,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     for block in (Dwh, Limits, Amplitude, AppMetrica, S3, Logging):
         monkeypatch.setitem(block.model_config, "env_file", None)
+
+
+@pytest.fixture(autouse=True)
+def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trouble that passes is tried again at once; only libraries' own waits are left."""
+    monkeypatch.setattr(patience, "FIRST_WAIT_S", 0.02)
 
 
 @pytest.fixture(scope="session")

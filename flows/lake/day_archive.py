@@ -43,7 +43,7 @@ def store_rows(bucket: Bucket, key: str, rows: RowSorter, directory: Path) -> St
     old = look(bucket, key)
     if old is not None and _is(bucket, key, old, file):
         return StoredArchive(key, old, file.entry, written=False)
-    version = upload(bucket, key, _pieces(file), _size_bytes(file), lambda: None)
+    version = upload(bucket, key, lambda: _pieces(file), _size_bytes(file), lambda: None)
     return StoredArchive(key, version, file.entry, written=True)
 
 
