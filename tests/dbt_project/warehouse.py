@@ -177,6 +177,27 @@ class Warehouse:
         )
         return self.load(file_key, rows, source=source, supersedes=load_ids)
 
+    def repeat(self, load_ids: Sequence[int]) -> int:
+        """The events of these loads of a file once more behind its end, uploaded an hour later."""
+        [(file_key, source)] = self.execute(
+            "select distinct file_key, source from raw.loads where load_id = any(%s)",
+            list(load_ids),
+        )
+        columns = list(event(0, 0)) + ["session_id"]
+        rows = [
+            dict(zip(columns, row, strict=True))
+            for row in self.execute(
+                f"select {', '.join(columns)} from raw.amplitude_events where load_id = any(%s)"
+                " order by load_id, line_number",
+                list(load_ids),
+            )
+        ]
+        for row in rows:
+            row["server_upload_time"] += timedelta(hours=1)
+            for name in ("event_properties", "user_properties"):
+                row[name] = None if row[name] is None else Json(row[name])
+        return self.load(file_key, rows, source=source, grows=True)
+
     def withdraw(self, load_id: int) -> None:
         """What withdraw_load does to the ledger."""
         self.execute("update raw.loads set status = 'withdrawn' where load_id = %s", load_id)
