@@ -20,7 +20,7 @@ from flows.lake.objects import ObjectVersion, look
 from flows.load_progress import PrefectLoadProgress
 from flows.run_log import run_log
 from flows.settings import Dwh
-from flows.warehouse import ledger
+from flows.warehouse import ledger, window_ledger
 from flows.warehouse.connection import PatientConnection, warehouse_errors
 from flows.warehouse.copy_loader import Progress
 from flows.warehouse.file_loader import COMPLETED, FileLoad, FileLoader
@@ -136,6 +136,7 @@ def load_archives(
                 continue
             say("%s: %s, %d rows, %.1f s", file_key, load.status, load.rows, load.seconds)
             loads.append(load)
+        warehouse.repeat(window_ledger.mark_loaded)
     if errors:
         raise _summary(errors, len(found))
     return LoadResult(source, tuple(loads), ignored)
