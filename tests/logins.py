@@ -1,0 +1,27 @@
+"""The users that README.md tells an administrator to make, one with each role."""
+
+import re
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from flows.settings import PROJECT
+
+
+def logins(url: str) -> dict[str, str]:
+    """Role -> user; makes those that the server lacks, by README.md's own lines."""
+    lines = re.findall(
+        r"(?m)^(create user (\w+) .*in role (\w+);)$", (PROJECT / "README.md").read_text()
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        for line, user, _ in lines:
+            known = connection.execute("select from pg_roles where rolname = %s", [user])
+            if known.fetchone() is None:
+                connection.execute(line)
+    return {role: user for _, user, role in lines}
+
+
+def as_user(url: str, user: str) -> str:
+    """The same database for another user; the sandbox's server trusts everybody."""
+    parts = conninfo_to_dict(url)
+    return f"postgresql://{user}@{parts['host']}:{parts['port']}/{parts['dbname']}"
