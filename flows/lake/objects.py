@@ -207,7 +207,7 @@ def _lost_upload(key: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if error.response["Error"].get("Code") != "NoSuchUpload":
+        if not _is_unknown(error):
             raise
         raise _UploadLost(f"{key}: S3 has lost the upload", file_key=key) from error
 
@@ -224,13 +224,21 @@ def _complete(bucket: Bucket, key: str, upload_id: str, parts: list[str], sums: 
                 ]
             },
         )
-    except ClientError:
+    except ClientError as error:
         # Where the answer of S3 was lost, boto3 asks again for what is done already.
-        version = look(bucket, key)
-        if version is None or version.size_bytes != sums.size_bytes:
+        if not _is_unknown(error) or not _stands(look(bucket, key), sums):
             raise
-        if version.etag not in sums.etags:
-            raise
+
+
+def _is_unknown(error: ClientError) -> bool:
+    return error.response["Error"].get("Code") == "NoSuchUpload"
+
+
+def _stands(version: ObjectVersion | None, sums: "_Sums") -> bool:
+    """Whether an object is what was sent, as far as its size and ETag tell."""
+    return (
+        version is not None and version.size_bytes == sums.size_bytes and version.etag in sums.etags
+    )
 
 
 def _abort(bucket: Bucket, key: str, upload_id: str) -> None:
