@@ -28,6 +28,7 @@ DEPLOYMENTS = {
     "load-raw/amplitude",
     "transform/dbt",
     "withdraw-load/manual",
+    "reconcile/daily",
     "pipeline/daily",
 }
 
@@ -62,8 +63,8 @@ def test_all_deployments_stand_as_prefect_yaml_says(deployed) -> None:
     } == dict.fromkeys(DEPLOYMENTS, "ENQUEUE") | {"pipeline/daily": "CANCEL_NEW"}
 
 
-def test_only_the_pipeline_is_scheduled(deployed) -> None:
-    """Half an hour after Amplitude has the day, and once more in the afternoon, UTC."""
+def test_the_pipeline_and_the_reconciliation_are_scheduled(deployed) -> None:
+    """Half an hour after Amplitude has the day, once more in the afternoon, and then counted, UTC."""
     assert {
         name: sorted(
             (one["schedule"]["cron"], one["schedule"]["timezone"], one["slug"], one["active"])
@@ -75,7 +76,8 @@ def test_only_the_pipeline_is_scheduled(deployed) -> None:
         "pipeline/daily": [
             ("30 14 * * *", "UTC", "afternoon", True),
             ("30 2 * * *", "UTC", "daily", True),
-        ]
+        ],
+        "reconcile/daily": [("30 16 * * *", "UTC", "daily", True)],
     }
 
 
@@ -107,6 +109,7 @@ def test_every_parameter_is_explained(deployed) -> None:
         "load-raw/amplitude": ["source", "prefix", "key", "start_after"],
         "transform/dbt": ["select", "full_refresh"],
         "withdraw-load/manual": ["load_id", "reason"],
+        "reconcile/daily": ["start", "end"],
         "pipeline/daily": ["start", "end", "sources"],
     }
     for name, fields in shown.items():

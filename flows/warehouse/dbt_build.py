@@ -23,6 +23,8 @@ from flows.warehouse.connection import connect, warehouse_errors
 DBT_PROJECT = PROJECT / "dbt_project"
 #: The test whose failures are data's fault; every other failure is the project's or the server's.
 GATE = "property_findings"
+#: The model that reads every row there is: only `reconcile` builds it, not every transform.
+RECONCILIATION = "reconciliation"
 #: Held to the end of the transaction: a session's lock outlives a closed connection by a moment.
 BUILD_LOCK = "pg_try_advisory_xact_lock(hashtext('dwh_helper build'), hashtext('dwh'))"
 #: Builds take minutes; whoever waits longer than this should look at who holds the lock.
@@ -99,6 +101,7 @@ def _invoke(
         # run_results.json would keep the server's messages, and with them values, on the disk.
         "--no-write-json",
         *(("--select", *select.split()) if select else ()),
+        *(() if RECONCILIATION in (select or "") else ("--exclude", RECONCILIATION)),
         *(("--full-refresh",) if full_refresh else ()),
     ]
     with _database_url_in_environment(settings), _sigterm_as_ctrl_c():
