@@ -57,9 +57,10 @@ class Fault:
 def at_random(
     world: World, numbers: random.Random, names: Sequence[str], strike: Callable[[Run], None]
 ) -> str | None:
-    """Strike at a random moment of one of the steps of a whole run."""
+    """Strike at a random moment of one of the steps of a run, which ends behind that step."""
     name = numbers.choice(names)
-    run = world.begin()
+    order = tuple(STEPS)
+    run = world.begin(order[: order.index(name) + 1])
     if run.wait_for(name):
         time.sleep(numbers.uniform(0, world.step_seconds[name]))
         strike(run)
@@ -126,7 +127,7 @@ def wait_for_server(world: World) -> None:
 def s3_spoilt(kind: S3Fault | None, world: World, numbers: random.Random) -> str | None:
     """A tenth of all requests meets the fault, or with None one of all faults."""
     world.faulty.spoil_at_random(0.1, numbers.randrange(2**32), kind)
-    return world.begin().wait().error
+    return world.begin(EXPORTS + LOADS).wait().error
 
 
 def s3_gone(world: World, numbers: random.Random) -> str | None:
@@ -145,13 +146,13 @@ def vendors_fail(world: World, numbers: random.Random) -> str | None:
         world.amplitude.inject(numbers.choice(list(amplitude_faults.FaultKind)))
     for _ in range(numbers.randint(3, 8)):
         world.appmetrica.inject(numbers.choice(list(FaultKind)))
-    return world.begin().wait().error
+    return world.begin(EXPORTS + LOADS).wait().error
 
 
 def temporary_folder_full(world: World, numbers: random.Random) -> str | None:
     """The disk of the temporary files is full in the middle of an export."""
     with small_disk(world.folder / "small", numbers.randrange(1, 40) * 4096) as folder:
-        return world.begin(TMPDIR=str(folder)).wait().error
+        return world.begin(EXPORTS, TMPDIR=str(folder)).wait().error
 
 
 def warehouse_full(world: World, numbers: random.Random) -> str | None:

@@ -104,4 +104,6 @@ def describe(error: psycopg.Error) -> str:
     text = f"the warehouse refused a statement: {type(error).__name__} ({error.sqlstate})"
     if error.sqlstate[:2] in TELLING_CLASSES and error.diag.message_primary:
         text += f": {error.diag.message_primary}"
+    elif error.diag.constraint_name:
+        text += f": {error.diag.table_name}, {error.diag.constraint_name}"
     return text
