@@ -23,10 +23,11 @@ soak: $(INSTALLED) ## hours: 20,000 histories, over 100 kills, every fault sever
 	SOAK_HISTORIES=20000 $(PYTHON) -m pytest tests/dbt_project/test_any_schedule.py $(ARGS)
 	$(PYTHON) -m pytest -m soak $(ARGS)
 
-lint: $(INSTALLED) ## ruff (format and check), mypy strict on flows/, sqlfluff on the SQL
+lint: $(INSTALLED) ## ruff (format and check), mypy strict on flows/, sqlfluff on the SQL, pip-audit
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
+	$(PYTHON) .ci/audit.py
 	$(PYTHON) -m sqlfluff lint --disable-progress-bar $(wildcard dbt_project/models dbt_project/tests)
 
 bench: $(INSTALLED) ## measure archive, load and transform

@@ -166,8 +166,12 @@ def _is_plain(name: str) -> bool:
 
 def _data_offset(source: "_RangedFile", key: str, info: zipfile.ZipInfo) -> int:
     """Where the member's bytes start: behind its local header, whose length only it knows."""
-    source.seek(info.header_offset)
-    header = source.read(LOCAL_HEADER.size)
+    # zipfile takes what stands before the first header for no part of the zip: where that is less
+    # than nothing, so may be the offset.
+    header = b""
+    if info.header_offset >= 0:
+        source.seek(info.header_offset)
+        header = source.read(LOCAL_HEADER.size)
     if len(header) < LOCAL_HEADER.size:
         raise unreadable(key, "its member's header is missing")
     fields = LOCAL_HEADER.unpack(header)

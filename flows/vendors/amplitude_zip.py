@@ -127,6 +127,8 @@ def _members(archive: zipfile.ZipFile, window: Window) -> Iterator[_Member]:
             raise _broken(f"a member called {info.filename[:100]!r}", window)
         day = datetime.strptime(found[1], "%Y-%m-%d").replace(tzinfo=UTC)
         hour = day + timedelta(hours=int(found[2]))
+        if info.header_offset < 0:
+            raise _broken("a member that begins before the zip does", window)
         if not window.start <= hour < window.end:
             raise _broken(f"a member of an hour that was not asked: {info.filename!r}", window)
         yield _Member(hour, int(found[3]), info.filename)
