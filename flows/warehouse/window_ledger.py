@@ -75,7 +75,8 @@ set
     is_final = excluded.is_final,
     asked_at = greatest(held.asked_at, excluded.asked_at),
     empty_since = case
-        when excluded.event_count = 0 then coalesce(held.empty_since, excluded.empty_since)
+        when excluded.event_count = 0
+            then coalesce(held.empty_since, held.asked_at, excluded.empty_since)
     end,
     archived_at = case
         when (held.first_line, held.event_count, held.crc32)

@@ -62,7 +62,7 @@ def test_lines_rows_and_marts_add_up(warehouse):
 
 
 def test_a_day_that_was_never_asked_is_a_hole(warehouse):
-    """Between the first archived day and yesterday each day is there; an asked one tells how often."""
+    """Each day from the first archived one on is there; one that was asked tells how often."""
     today = datetime.now().date()
     days = [today - timedelta(days=number) for number in (6, 5, 4, 3, 2, 1)]
     archive(warehouse, {days[0]: 0, days[2]: 0})
