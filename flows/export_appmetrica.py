@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -34,7 +35,7 @@ from flows.lake.keys import (
     table_prefix,
 )
 from flows.lake.listing import list_objects
-from flows.lake.objects import ObjectVersion, look
+from flows.lake.objects import ObjectVersion
 from flows.mapping import property_keys
 from flows.settings import AppMetrica
 from flows.side_by_side import side_by_side
@@ -352,7 +353,9 @@ class _Exporter:
             self.client,
             self.bucket,
             wish.export,
-            lambda: self._key(wish, asked_at),
+            self._key(wish, asked_at),
+            self._later_keys(wish, asked_at),
+            is_first=wish.day is None and job is None,
             parts_count=parts_count,
             takes_up=takes_up,
             watch=tally.watch(
@@ -420,13 +423,18 @@ class _Exporter:
         return snapshot_window(wish.table.name, key, found.moment)
 
     def _key(self, wish: _Wish, asked_at: datetime) -> str:
-        """Where the rows go. A snapshot never takes the place of another one."""
+        """Where the rows go."""
         app, table = self.settings.application_id, wish.table.name
         if wish.day is not None:
             return day_archive_key(self.directory, app, table, wish.day)
-        while look(self.bucket, key := snapshot_key(self.directory, app, table, asked_at)):
-            asked_at += timedelta(seconds=1)
-        return key
+        return snapshot_key(self.directory, app, table, asked_at)
+
+    def _later_keys(self, wish: _Wish, asked_at: datetime) -> Callable[[], str] | None:
+        """A snapshot never takes the place of another one, and is found again after a kill."""
+        if wish.day is not None:
+            return None
+        seconds = count(1)
+        return lambda: self._key(wish, asked_at + timedelta(seconds=next(seconds)))
 
     def _was_over(self, day: date, moment: datetime) -> bool:
         return moment >= end_of_day(day, self.zone)
