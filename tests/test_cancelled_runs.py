@@ -18,7 +18,9 @@ from test_load_raw import KEY, SOURCE, committed, lines, numbered, put, visible
 from flows.errors import Stopped
 from flows.load_raw import load_archives
 from flows.sandbox.amplitude.rows import make_event
+from flows.settings import Dwh
 from flows.stopping import stoppable
+from flows.transform import build
 from flows.warehouse import ledger
 from flows.warehouse.connection import connect
 from flows.warehouse.migrate import migrate
@@ -87,6 +89,48 @@ def test_a_loader_that_waits_for_another_one_can_be_stopped(url):
             assert not load.done()
         with pytest.raises(Stopped):
             load.result(SECONDS)
+
+
+BUILD = """
+import signal
+
+class Cancelled(BaseException):
+    pass
+
+def cancel(number, frame):
+    raise Cancelled
+
+signal.signal(signal.SIGTERM, cancel)  # as Prefect does
+from flows.transform import build
+build()
+"""
+SESSIONS = (
+    "select wait_event_type from pg_stat_activity"
+    " where datname = current_database() and application_name = 'dwh-helper dbt'"
+)
+
+
+def test_a_cancelled_build_leaves_no_statement_in_the_server(flow_database_url, monkeypatch):
+    """dbt ends its sessions, then the signal goes its way; the next build needs no help."""
+    monkeypatch.setenv("DWH_DATABASE_URL", flow_database_url)
+    migrate(flow_database_url)
+    with connect(flow_database_url) as held:
+        held.execute("lock table raw.loads in access exclusive mode")
+        process = subprocess.Popen(
+            [sys.executable, "-c", BUILD], env=os.environ.copy(), stderr=subprocess.PIPE, text=True
+        )
+        try:
+            while ("Lock",) not in query(flow_database_url, SESSIONS):
+                assert process.poll() is None, process.communicate()[1]
+                time.sleep(0.05)
+            process.terminate()
+            said = process.communicate(timeout=SECONDS)[1]
+        finally:
+            process.kill()
+            process.wait()
+        assert "Cancelled" in said.splitlines()[-1]
+        assert query(flow_database_url, SESSIONS) == []
+    assert build(settings=Dwh(database_url=flow_database_url)).status == "completed"
 
 
 @pytest.mark.parametrize(

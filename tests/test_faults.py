@@ -13,12 +13,7 @@ from benchmarks.weather.world import World
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 #: What `make test` can afford, each once; `make soak` tries all.
-QUICK = (
-    "kill -9 in a load",
-    "kill -9 in a build",
-    "PostgreSQL killed and restarted in mid-COPY",
-    "S3: all of that mixed",
-)
+QUICK = ("kill -9 in a load", "PostgreSQL killed and restarted in mid-COPY")
 #: Tries in `make soak`: 120 kills, and each other fault some times.
 KILLS, OTHERS = 40, 5
 

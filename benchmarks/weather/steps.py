@@ -19,6 +19,7 @@ from flows.errors import DwhHelperError
 from flows.export_amplitude import export_days
 from flows.export_appmetrica import export_tables
 from flows.load_raw import load_archives
+from flows.settings import S3, Amplitude, AppMetrica, Dwh
 from flows.transform import build
 from flows.vendors.retries import Retries
 
@@ -60,6 +61,8 @@ def run(names: Sequence[str], variables: Mapping[str, str], say: Connection) -> 
     say: gets (name, None) as a step begins, ("done", None) or ("failed", the error's text).
     """
     os.environ.update(variables)
+    for block in (Dwh, S3, Amplitude, AppMetrica):  # a developer's .env is no part of the world
+        block.model_config["env_file"] = None
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.disable(logging.CRITICAL)
     try:
