@@ -5,7 +5,7 @@ import io
 import itertools
 import json
 import zipfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from flows.errors import ArchiveFailed, DwhHelperError, Interrupted, VendorFaile
 from flows.lake.archive_reader import open_archive
 from flows.lake.bucket import Bucket
 from flows.lake.gzip_reader import open_gzip
-from flows.lake.line_stream import Slab
+from flows.lake.line_stream import LineStream, Slab
 from flows.lake.objects import look
 from flows.load_raw import load_archives
+from flows.settings import Limits
 from flows.vendors.amplitude_zip import read_hours
 from flows.vendors.appmetrica_json import read_rows
 from flows.warehouse.landing import landing_of
@@ -213,3 +214,18 @@ def seen(url: str, key: str) -> list[int | None]:
                 [key],
             )
         ]
+
+
+def test_a_line_without_end_takes_no_more_than_its_limit(bucket: Bucket) -> None:
+    """What no newline ever ends is given up at the limit, by its number."""
+    key = "appmetrica/1/events/2025-01-06.ndjson.gz"
+    body = gzip.compress(NDJSON + bytes(100_000_000), 1)
+    bucket.client.put_object(Bucket=bucket.name, Key=key, Body=body)
+    version = look(bucket, key)
+    assert version is not None
+    archive = open_gzip(bucket, key, version, Limits(line_max_bytes=2_000_000))
+    with watched(), closing(LineStream(archive)) as stream:
+        assert stream.advance(len(LINES))
+        with pytest.raises(Interrupted, match="longer than 2,000,000 bytes") as caught:
+            stream.take()
+    assert (caught.value.reason, caught.value.failed_line) == ("unreadable_line", len(LINES))

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
+from logins import as_user, make_pipeline_user
 from raw_loads import query
 from test_load_raw import put
 
@@ -37,6 +38,7 @@ from flows.sandbox.appmetrica import AppMetricaSimulator
 from flows.sandbox.prefect_client import send_what_is_left
 from flows.sandbox.prefect_server import PrefectServer
 from flows.transform import build, transform
+from flows.warehouse.migrate import migrate
 from flows.withdraw_load import withdraw
 
 #: Stands in every value of a patient, and in every secret.
@@ -81,12 +83,13 @@ def log() -> Iterator[Everything]:
 
 @pytest.fixture
 def database_url(flow_database_url: str) -> str:
-    """The address bears a password, percent-encoded; the sandbox's server takes any."""
-    parts = urlsplit(flow_database_url)
-    return (
-        f"postgresql://{parts.username}:{quote(PASSWORD, safe='')}@{parts.hostname}:{parts.port}"
-        f"{parts.path}"
-    )
+    """Of a user with the roles of a pipeline and no other right, with a password.
+
+    It is percent-encoded; the sandbox's server takes any.
+    """
+    migrate(flow_database_url)
+    user = make_pipeline_user(flow_database_url)
+    return as_user(flow_database_url, f"{user}:{quote(PASSWORD, safe='')}")
 
 
 @pytest.fixture
@@ -120,6 +123,7 @@ def test_nothing_tells(
     appmetrica: AppMetricaSimulator,
     bucket: Bucket,
     settings_env: dict[str, str],
+    flow_database_url: str,
     monkeypatch: pytest.MonkeyPatch,
     log: Everything,
     capfd: pytest.CaptureFixture[str],
@@ -174,10 +178,13 @@ def test_nothing_tells(
 
     # --- the server refuses rows, and quotes them in what it says
     for table in ("dwh.events_part", "raw.amplitude_events"):
-        query(url, f"alter table {table} add constraint odd check (user_id = 'x') not valid")
+        query(
+            flow_database_url,
+            f"alter table {table} add constraint odd check (user_id = 'x') not valid",
+        )
     put(bucket, f'{{"user_id":"{PATIENT}"}}\n'.encode(), KEY)
     assert "23514" in str(fails(Interrupted, lambda: load_raw("amplitude_web")))
-    query(url, "alter table raw.amplitude_events drop constraint odd")
+    query(flow_database_url, "alter table raw.amplitude_events drop constraint odd")
     load_archives("amplitude_web")
     fails(BuildFailed, lambda: transform("+events_part"))
 

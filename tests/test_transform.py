@@ -257,7 +257,7 @@ def test_a_server_that_is_not_there_is_named_without_the_password():
 
 def test_a_warehouse_without_schema_raw_says_what_to_do(flow_database_url):
     """A first build before any load names the cure."""
-    with pytest.raises(BuildFailed, match=r"schema raw is missing: run `python -m flows\.w"):
+    with pytest.raises(BuildFailed, match=r"schema raw is missing or older than this project"):
         build(settings=Dwh(database_url=flow_database_url))
 
 
