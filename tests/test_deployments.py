@@ -10,6 +10,7 @@ import yaml
 
 from flows.lake.bucket import Bucket
 from flows.lake.listing import list_objects
+from flows.pipeline import EXPORTS
 from flows.sandbox.amplitude import AmplitudeSimulator
 from flows.sandbox.amplitude.clock import parse_vendor_text
 from flows.sandbox.amplitude.rows import make_event
@@ -26,6 +27,7 @@ DEPLOYMENTS = {
     "export-appmetrica/daily",
     "fetch-export/ad-hoc",
     "load-raw/amplitude",
+    "load-raw/appmetrica",
     "transform/dbt",
     "withdraw-load/manual",
     "reconcile/daily",
@@ -64,7 +66,7 @@ def test_all_deployments_stand_as_prefect_yaml_says(deployed) -> None:
 
 
 def test_the_pipeline_and_the_reconciliation_are_scheduled(deployed) -> None:
-    """Half an hour after Amplitude has the day, once more in the afternoon, and then counted, UTC."""
+    """Half an hour after Amplitude has the day, in the afternoon, and then counted, UTC."""
     assert {
         name: sorted(
             (one["schedule"]["cron"], one["schedule"]["timezone"], one["slug"], one["active"])
@@ -107,6 +109,7 @@ def test_every_parameter_is_explained(deployed) -> None:
             "resume",
         ],
         "load-raw/amplitude": ["source", "prefix", "key", "start_after"],
+        "load-raw/appmetrica": ["source", "prefix", "key", "start_after"],
         "transform/dbt": ["select", "full_refresh"],
         "withdraw-load/manual": ["load_id", "reason"],
         "reconcile/daily": ["start", "end"],
@@ -118,9 +121,8 @@ def test_every_parameter_is_explained(deployed) -> None:
     assert shown["export-amplitude/web"]["source"]["enum"] == ["web", "mobile"]
     assert shown["export-appmetrica/daily"]["tables"]["items"]["enum"] == list(TABLES)
     assert shown["fetch-export/ad-hoc"]["table"]["enum"] == list(TABLES)
-    sources = ["amplitude_web", "amplitude_mobile"]
     assert shown["load-raw/amplitude"]["source"]["enum"] == list(LANDINGS)
-    assert shown["pipeline/daily"]["sources"]["items"]["enum"] == sources
+    assert shown["pipeline/daily"]["sources"]["anyOf"][0]["items"]["enum"] == list(EXPORTS)
 
 
 def test_a_source_that_does_not_exist_is_refused_at_once(deployed, prefect_server) -> None:
