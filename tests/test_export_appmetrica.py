@@ -22,6 +22,7 @@ from flows.export_appmetrica import ExportedArchive, ExportResult, export_appmet
 from flows.jobs_progress import JobsProgress
 from flows.lake.bucket import Bucket
 from flows.lake.day_index import IndexedDay, read_index
+from flows.mapping import property_keys
 from flows.sandbox.appmetrica import Application, AppMetricaSimulator, FaultKind, Limits, Phase
 from flows.sandbox.prefect_server import PrefectServer
 from flows.settings import AppMetrica
@@ -63,6 +64,7 @@ EVENTS = [
 def vendor() -> Iterator[AppMetricaSimulator]:
     """The Logs API with some events of one day, long ago."""
     with AppMetricaSimulator([APP], now=lambda: NOW) as simulator:
+        simulator.declare_attributes(property_keys("appmetrica"))
         simulator.add_rows("events", EVENTS)
         simulator.add_rows(
             "events", [event("before", DAY - timedelta(days=1), "23:59:59"), event("after", NEXT)]
@@ -720,6 +722,8 @@ def test_a_missing_setting_is_named_before_any_request(
     export: Exporter, settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the vendor and of S3."""
+    monkeypatch.setenv("APPMETRICA_API_KEY", APP.token)
+    monkeypatch.setenv("APPMETRICA_APPLICATION_ID", "1111")
     for name in ("APPMETRICA_API_KEY", "S3_BUCKET_NAME"):
         with monkeypatch.context() as context:
             context.delenv(name)

@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import psycopg
 
 from benchmarks.weather.steps import EXPORTS, LOADS, STEPS
 from benchmarks.weather.world import DATABASE, Run, World, small_disk
+from flows.sandbox import appmetrica
 from flows.sandbox.amplitude import faults as amplitude_faults
-from flows.sandbox.appmetrica import FaultKind
 from flows.sandbox.faulty_s3 import S3Fault
+from flows.sandbox.postgres import data_folder
 
 #: A run that is cancelled may take so long to end; measured on a machine that is busy otherwise.
 STOPS_WITHIN_S = 10.0
@@ -141,11 +141,14 @@ def s3_gone(world: World, numbers: random.Random) -> str | None:
 
 
 def vendors_fail(world: World, numbers: random.Random) -> str | None:
-    """Every fault of both simulators, mixed."""
-    for _ in range(numbers.randint(3, 8)):
-        world.amplitude.inject(numbers.choice(list(amplitude_faults.FaultKind)))
-    for _ in range(numbers.randint(3, 8)):
-        world.appmetrica.inject(numbers.choice(list(FaultKind)))
+    """Every fault of both simulators, mixed; a plain refusal, which ends a run, is rare."""
+    for simulator, kinds in (
+        (world.amplitude, list(amplitude_faults.FaultKind)),
+        (world.appmetrica, list(appmetrica.FaultKind)),
+    ):
+        weights = [0.1 if kind in ("400", "401", "403") else 1.0 for kind in kinds]
+        for kind in numbers.choices(kinds, weights, k=numbers.randint(4, 8)):
+            simulator.inject(kind)
     return world.begin(EXPORTS + LOADS).wait().error
 
 
@@ -160,7 +163,8 @@ def warehouse_full(world: World, numbers: random.Random) -> str | None:
     with world.connect("postgres") as connection:
         row = connection.execute("select pg_database_size('weather_past')").fetchone()
     size = (row[0] if row else 0) + numbers.randrange(1, 24) * 1024**2
-    with small_disk(Path("/var/tmp") / f"weather-{os.getpid()}", size) as folder:
+    data = data_folder(world.postgres.directory)
+    with small_disk(data.parent / "small", size, like=data) as folder:
         try:
             with world.connect("postgres") as connection:
                 connection.execute(f"create tablespace small location '{folder}'")

@@ -350,14 +350,20 @@ def _uuid(*parts: object) -> str:
 
 
 @contextmanager
-def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
-    """A file system of that size, which only root may mount; RunFailed where it cannot be."""
+def small_disk(folder: Path, size_bytes: int, like: Path | None = None) -> Iterator[Path]:
+    """A file system of that size, which only root may mount; RunFailed where it cannot be.
+
+    like: what its owner owns.
+    """
     folder.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes},mode=777", "tmpfs", str(folder)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RunFailed(f"no small disk could be mounted: {done.stderr.strip()}")
     try:
+        if like is not None:
+            os.chown(folder, like.stat().st_uid, like.stat().st_gid)
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        folder.rmdir()
