@@ -164,6 +164,19 @@ def test_lines_become_rows_or_are_refused_by_number(examples: int) -> None:
     check()
 
 
+@pytest.mark.parametrize(("source", "key"), KEYS)
+@pytest.mark.parametrize(
+    ("data", "lines_before"),
+    [(b'{"a":1}\n{"a":2}{"a":3}\n\n{"a":4}\n', 1), (b'{"a":2}{"a":3}\n{"a":\n4}\n', 0)],
+)
+def test_lines_and_objects_are_not_counted_but_matched(source, key, data, lines_before) -> None:
+    """Two objects on one line are no event, though a blank line makes their numbers agree."""
+    block = landing_of(source).table_of(key).make_block(Slab(0, data), 1, False)
+    assert (block.row_count, block.line_count) == (lines_before, lines_before)
+    assert block.refused is not None
+    assert block.refused.line_number == lines_before
+
+
 @both(25, 5_000)
 def test_a_load_is_seen_whole_or_not_at_all(settings_env, bucket: Bucket, examples: int) -> None:
     """Whatever lay in S3, dbt sees all of it or nothing; a mended file then stands there alone."""
