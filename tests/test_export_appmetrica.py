@@ -22,6 +22,7 @@ from flows.export_appmetrica import ExportedArchive, ExportResult, export_appmet
 from flows.jobs_progress import JobsProgress
 from flows.lake.bucket import Bucket
 from flows.lake.day_index import IndexedDay, read_index
+from flows.mapping import property_keys
 from flows.sandbox.appmetrica import Application, AppMetricaSimulator, FaultKind, Limits, Phase
 from flows.sandbox.prefect_server import PrefectServer
 from flows.settings import AppMetrica
@@ -63,6 +64,7 @@ EVENTS = [
 def vendor() -> Iterator[AppMetricaSimulator]:
     """The Logs API with some events of one day, long ago."""
     with AppMetricaSimulator([APP], now=lambda: NOW) as simulator:
+        simulator.declare_attributes(property_keys("appmetrica"))
         simulator.add_rows("events", EVENTS)
         simulator.add_rows(
             "events", [event("before", DAY - timedelta(days=1), "23:59:59"), event("after", NEXT)]
@@ -293,6 +295,24 @@ def test_profiles_are_snapshots(export: Exporter) -> None:
         (line,) = export.lines(key)
         assert list(json.loads(line)) == [*TABLES["profiles_v2"].fields, "ehr_id"]
         assert json.loads(line)["ehr_id"] == "7"
+
+
+def test_a_snapshot_that_was_stored_by_a_killed_run_is_not_taken_twice(export: Exporter) -> None:
+    """Its job is still in the index: the next run fetches it again, and finds its own archive."""
+    export.vendor.add_rows("profiles_v2", [{"profile_id": "p", "at": NOW}])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.export_appmetrica._Exporter._remember", killed)
+        with pytest.raises(InterruptedError):
+            export(tables=("profiles_v2",), profile_attributes=["profile_id"])
+    export.vendor.set_now(NOW + timedelta(minutes=5))
+    (archive,) = export(tables=("profiles_v2",), profile_attributes=["profile_id"]).archives
+    key = f"{PREFIX}profiles_v2/2025-02-01T120000Z.ndjson.gz"
+    assert (archive.key, archive.written) == (key, False)
+    assert [key for key in export.stored() if key.endswith(".gz")] == [archive.key]
+
+
+def killed(*_: object) -> None:
+    raise InterruptedError
 
 
 def test_an_attribute_that_the_vendor_does_not_know_is_named(export: Exporter) -> None:
@@ -702,6 +722,8 @@ def test_a_missing_setting_is_named_before_any_request(
     export: Exporter, settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the vendor and of S3."""
+    monkeypatch.setenv("APPMETRICA_API_KEY", APP.token)
+    monkeypatch.setenv("APPMETRICA_APPLICATION_ID", "1111")
     for name in ("APPMETRICA_API_KEY", "S3_BUCKET_NAME"):
         with monkeypatch.context() as context:
             context.delenv(name)

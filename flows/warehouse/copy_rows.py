@@ -62,6 +62,20 @@ def rows_one_by_one(slab: Slab, row_of: Callable[[bytes, int], str]) -> Block:
     return Block(data, len(rows), line_count, refused, tuple(rows), tuple(row_lines))
 
 
+def are_on_a_line_each(object_count: int, data: bytes) -> bool:
+    """Whether so many objects, all that the lines were read as, stand on one line each.
+
+    msgspec reads two on a line, and one over several. Within an object no `}` stands before a line
+    end and a `{`, so the pieces between these hold at least one each.
+    """
+    return (
+        data.count(b"\n") == object_count
+        and data.count(b"}\n{") == object_count - 1
+        and data.startswith(b"{")
+        and data.endswith(b"}\n")
+    )
+
+
 def quoted(text: str) -> str:
     """A cell that is not NULL, whatever it holds."""
     return QUOTE + text.replace(QUOTE, EMPTY) + QUOTE

@@ -3,7 +3,14 @@
 import msgspec
 
 from flows.lake.line_stream import Slab
-from flows.warehouse.copy_rows import CSV, DELIMITER, Block, quoted, rows_one_by_one
+from flows.warehouse.copy_rows import (
+    CSV,
+    DELIMITER,
+    Block,
+    are_on_a_line_each,
+    quoted,
+    rows_one_by_one,
+)
 from flows.warehouse.json_members import read_members
 from flows.warehouse.row_maker import content_hash
 
@@ -36,6 +43,6 @@ def _are_objects(data: bytes) -> bool:
     """Whether all lines are surely objects; blank and odd ones are looked at one by one."""
     try:
         data.decode()  # msgspec passes over what it is not asked to decode
-        return len(_decode_objects(data)) == data.count(b"\n")
+        return are_on_a_line_each(len(_decode_objects(data)), data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False

@@ -18,7 +18,15 @@ import msgspec
 
 from flows.lake.line_stream import Slab
 from flows.warehouse.cells import CELLS, JSON, STRINGS
-from flows.warehouse.copy_rows import CSV, DELIMITER, EMPTY, Block, quoted, rows_one_by_one
+from flows.warehouse.copy_rows import (
+    CSV,
+    DELIMITER,
+    EMPTY,
+    Block,
+    are_on_a_line_each,
+    quoted,
+    rows_one_by_one,
+)
 from flows.warehouse.json_members import read_members
 
 # An escape of NUL, delimiter or quote: such lines go the long path. The characters themselves are
@@ -117,7 +125,7 @@ class RowMaker:
         shared = f"{file_cells}{load_id}"
         if not careful and not _is_risky(slab.data):
             count = slab.data.count(b"\n")
-            plain = self._plain_rows(slab, count, shared)
+            plain = self._plain_rows(slab, shared)
             if plain is not None:
                 return Block(plain, count, count, None)
 
@@ -194,11 +202,11 @@ def rows_of(events, hashes, line_number, shared):
         made: _RowsOf = namespace["rows_of"]
         return made
 
-    def _plain_rows(self, slab: Slab, line_count: int, shared: str) -> bytes | None:
+    def _plain_rows(self, slab: Slab, shared: str) -> bytes | None:
         """All rows, or None where one line is not plain; a blank one is not either."""
         try:
             events = self._decode_lines(slab.data)
-            if len(events) != line_count:
+            if not are_on_a_line_each(len(events), slab.data):
                 return None
             hashes = map(content_hash, slab.lines) if self._is_hashed else ()
             block = self._checked_rows(events, hashes, slab.first_line, shared)
