@@ -139,8 +139,7 @@ def read_day(
         raise BadRequest(f"{file_key} names no day")
     if isinstance(key.moment, datetime):
         window = snapshot_window(key.table, file_key, key.moment)
-        counted = _counted(window, open_gzip(bucket, file_key, version), version)
-        return counted
+        return _counted(window, open_gzip(bucket, file_key, version), version)
     entry = index.days.get(key.moment)
     if entry is not None:
         return window_of_day(key.table, file_key, version.etag, key.moment, entry)

@@ -59,8 +59,8 @@ class Fetched:
     """What became of a window.
 
     has_data: at least one answer was a zip; ready: all its hours were old enough, so that nothing
-    can be missing; downloaded_bytes: sum of the answers' sizes; refused_hours: the fewest hours that
-    proved too many for one answer, None where none did.
+    can be missing; downloaded_bytes: sum of the answers' sizes; refused_hours: the fewest hours
+    that proved too many for one answer, None where none did.
     """
 
     has_data: bool

@@ -60,12 +60,14 @@ comment on column raw.windows.first_line is '0-based line of the archive where t
 comment on column raw.windows.event_count is 'Lines of the window in the archive.';
 comment on column raw.windows.hour_event_counts is
     'Those of each of its 24 hours; null where the archive does not tell.';
-comment on column raw.windows.crc32 is 'Of the window''s lines; null where the archive does not tell.';
+comment on column raw.windows.crc32 is
+    'Of the window''s lines; null where the archive does not tell.';
 comment on column raw.windows.is_final is
     'The archive need not be asked for more: all hours were ready; AppMetrica: confirmed.';
 comment on column raw.windows.refused_size is
-    'What the vendor refused last: so many hours in one answer (Amplitude), so few parts (AppMetrica).';
-comment on column raw.windows.ask_count is 'How often the vendor was asked, since this ledger is kept.';
+    'What the vendor refused last: so many hours in an answer (Amplitude) or parts (AppMetrica).';
+comment on column raw.windows.ask_count is
+    'How often the vendor was asked, since this ledger is kept.';
 comment on column raw.windows.asked_at is 'When last; null where only the archive is known.';
 comment on column raw.windows.not_ready_at is 'When the vendor last had nothing yet.';
 comment on column raw.windows.empty_since is
