@@ -263,3 +263,18 @@ def test_a_double_is_rounded_as_doubles_are(warehouse):
     """More digits than a double has are no reason to refuse a coordinate."""
     row = one(warehouse, b'{"location_lat":51.123456789012345678}')
     assert math.isclose(float(row["location_lat"]), 51.12345678901235, abs_tol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("data", "lines_before"),
+    [
+        (b'{"app":1}\n{"app":2}{"app":3}\n\n{"app":4}\n', 1),
+        (b'{"app":2}{"app":3}\n{"app":\n4}\n', 0),
+    ],
+)
+def test_lines_and_objects_are_not_counted_but_matched(data, lines_before):
+    """Two objects on one line are no event, though a blank line makes their numbers agree."""
+    block = amplitude_rows.make_block(Slab(0, data), 1, False)
+    assert (block.row_count, block.line_count) == (lines_before, lines_before)
+    assert block.refused is not None
+    assert block.refused.line_number == lines_before
