@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint bench clean
+.PHONY: help demo serve test soak lint bench clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s  %s\n", $$1, $$2}' Makefile
@@ -19,10 +19,15 @@ serve: $(INSTALLED) ## sandbox, Prefect server with UI, worker and all deploymen
 test: $(INSTALLED) ## all tests, two at a time, on embedded servers of their own (make test ARGS='-k ledger -x')
 	$(PYTHON) -m pytest -n 2 --dist worksteal $(ARGS)
 
-lint: $(INSTALLED) ## ruff (format and check), mypy strict on flows/, sqlfluff on the SQL
+soak: $(INSTALLED) ## hours: 20,000 histories, over 100 kills, every fault several times
+	SOAK_HISTORIES=20000 $(PYTHON) -m pytest tests/dbt_project/test_any_schedule.py $(ARGS)
+	$(PYTHON) -m pytest -m soak $(ARGS)
+
+lint: $(INSTALLED) ## ruff (format and check), mypy strict on flows/, sqlfluff on the SQL, pip-audit
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
+	$(PYTHON) .ci/audit.py
 	$(PYTHON) -m sqlfluff lint --disable-progress-bar $(wildcard dbt_project/models dbt_project/tests)
 
 bench: $(INSTALLED) ## measure archive, load and transform

@@ -18,8 +18,10 @@ def archive_export(
     client: LogsClient,
     bucket: Bucket,
     export: Export,
-    key: Callable[[], str],
+    key: str,
+    other_key: Callable[[], str] | None = None,
     *,
+    is_first: bool = False,
     parts_count: int = 1,
     takes_up: Callable[[Place], bool] = lambda _: False,
     watch: Watch | None = None,
@@ -27,7 +29,7 @@ def archive_export(
 ) -> StoredArchive:
     """Fetch an export and store its rows in order under a key, constant memory.
 
-    key: asked when the rows are there. parts_count, takes_up, watch: see LogsClient.fetch.
+    key, other_key, is_first: see store_rows. parts_count, takes_up, watch: see LogsClient.fetch.
     empty_is_odd: ask twice before no rows are believed.
     """
     with tempfile.TemporaryDirectory(prefix="export-appmetrica-") as folder:
@@ -41,7 +43,7 @@ def archive_export(
         client.fetch(export, take, parts_count=parts_count, takes_up=takes_up, watch=watch)
         if rows.rows == 0 and empty_is_odd:
             client.fetch(export, take, watch=watch)
-        return store_rows(bucket, key(), rows, Path(folder))
+        return store_rows(bucket, key, rows, Path(folder), other_key, is_first=is_first)
 
 
 class IndexMemo:

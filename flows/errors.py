@@ -11,11 +11,13 @@ DwhHelperError
 ├── WarehouseBusy       wait: another build holds the warehouse
 ├── WarehouseFailed     look at the server, then run again: what is committed stands
 ├── BuildFailed         dbt failed for another reason than data: SQL, connection, project
+├── Stopped             run again whenever you like: the run was cancelled
+├── NotReconciled       find the missing or the surplus rows: archive, raw and marts do not add up
 ├── SourcesFailed       the other sources went through; look at the named ones
 └── Interrupted         data stops the way: fix the file or the mapping, or withdraw the load
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class DwhHelperError(Exception):
@@ -106,6 +108,25 @@ class BuildFailed(DwhHelperError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.message, {"nodes": self.nodes})
+
+
+class Stopped(DwhHelperError):
+    """The run was cancelled; what is committed stands, and the next run goes on from there."""
+
+
+class NotReconciled(DwhHelperError):
+    """Events are missing or surplus between the archive and the tables.
+
+    days: what does not add up, a line for each source, table and day, with its reason; no values.
+    """
+
+    def __init__(self, days: Sequence[str]) -> None:
+        shown = [*days[:20], *([f"and {len(days) - 20} more"] if len(days) > 20 else [])]
+        super().__init__("archive, raw tables and marts do not add up\n" + "\n".join(shown))
+        self.days = tuple(days)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.days,)
 
 
 class SourcesFailed(DwhHelperError):

@@ -5,7 +5,7 @@ export_amplitude("2025-01-06", "2025-01-12", "web")
 
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from pydantic import Field
 from flows.errors import ArchiveFailed, BadRequest
 from flows.export_progress import ExportProgress, PrefectProgress
 from flows.lake.archive_index import DayEntry
+from flows.lake.archived_windows import AskedWindow, windows_of_week
 from flows.lake.bucket import Bucket, open_bucket
 from flows.lake.day_file import DayFile, DayWriter
 from flows.lake.keys import archive_key
@@ -26,6 +27,7 @@ from flows.side_by_side import side_by_side
 from flows.vendors.amplitude import MOST_REQUESTS, ExportClient
 from flows.vendors.amplitude_zip import read_hours
 from flows.vendors.retries import Retries
+from flows.window_notes import WindowNotes
 from flows.windows import IsoWeek, Window, parse_day, weeks
 
 SOURCES = ("web", "mobile")
@@ -103,6 +105,7 @@ def export_days(
     directory: str = "amplitude",
     refresh: bool = False,
     *,
+    again: Collection[tuple[str, date]] = (),
     settings: Amplitude | None = None,
     bucket: Bucket | None = None,
     retries: Retries | None = None,
@@ -111,6 +114,7 @@ def export_days(
 ) -> ExportResult:
     """What `export_amplitude` does, without Prefect.
 
+    again: days, beside an empty table name, to be asked though they are archived and complete.
     settings, bucket: default from the environment. retries: how patient the client is. now: the
     clock that tells future days and ready hours. progress: called from this thread, about once a
     second. Temporary files: up to four answers of the vendor, and one week of deflated days.
@@ -125,8 +129,13 @@ def export_days(
         raise BadRequest(f"{last} is in the future: today is {today} (UTC)")
     asked = list(weeks(first, last))
     keys = {week: archive_key(directory, source, week) for week, _ in asked}
-    client = ExportClient(settings or Amplitude.load(), source, retries=retries, now=now)
-    with client:
+    settings = settings or Amplitude.load()
+    notes = WindowNotes.of_settings()
+    fewest_refused, _ = notes.refused_sizes(f"amplitude_{source}").get("", (2 * 24, 0))
+    widest_hours = (fewest_refused + 1) // 2
+    with ExportClient(
+        settings, source, retries=retries, now=now, widest_hours=widest_hours
+    ) as client:
         bucket = bucket or open_bucket()
         tally = _Tally((last - first).days + 1, progress)
         replaced = {week for week, days in asked if refresh and covers_week(week, days, today)}
@@ -139,12 +148,16 @@ def export_days(
                 week,
                 days,
                 tally,
+                notes,
                 refresh=refresh,
+                again={day for _, day in again},
                 replace_foreign=week in replaced,
+                now=now,
             )
-            for week, days in asked
+            # Newest first: what is new must not wait behind an old day that cannot be had.
+            for week, days in reversed(asked)
         ]
-    return ExportResult(source, tuple(archives))
+    return ExportResult(source, tuple(reversed(archives)))
 
 
 def _export_week(
@@ -155,25 +168,38 @@ def _export_week(
     week: IsoWeek,
     days: list[date],
     tally: "_Tally",
+    notes: WindowNotes,
     *,
     refresh: bool,
+    again: Collection[date],
     replace_foreign: bool,
+    now: Callable[[], datetime],
 ) -> ExportedWeek:
     """Ask what is left of one week, and write its archive once."""
     old = _read_unless_replaced(bucket, key, source, week, replace_foreign)
     held = old.index.days if old is not None else {}
-    left = [day for day in days if refresh or not _is_done(held.get(day))]
+    left = [day for day in days if refresh or day in again or not _is_done(held.get(day))]
     tally.skip(len(days) - len(left))
     if not left:
         return _described(key, week, old, [], written=False)
+    name, asked_at = f"amplitude_{source}", now()
+    asked = {day: AskedWindow.of_day(name, "", key, day) for day in left}
+    notes.asked(list(asked.values()), asked_at)
+    refused: dict[AskedWindow, int] = {}
     with tempfile.TemporaryDirectory(prefix="export-amplitude-") as directory:
-        fetched = _fetch_days(client, left, held, Path(directory), tally)
+        fetched = _fetch_days(client, left, held, Path(directory), tally, asked, refused)
         not_ready = [day for day in left if day not in fetched]
-        if not fetched:
-            return _described(key, week, old, not_ready, written=False)
-        archive, written = write_days(
-            bucket, key, source, week, fetched, replace_foreign=replace_foreign
-        )
+        archive, written = old, False
+        if fetched:
+            archive, written = write_days(
+                bucket, key, source, week, fetched, replace_foreign=replace_foreign
+            )
+    notes.answered(
+        windows_of_week(name, archive) if archive is not None else (),
+        not_ready=[asked[day] for day in not_ready],
+        refused=refused,
+        at=asked_at,
+    )
     return _described(key, week, archive, not_ready, written=written)
 
 
@@ -198,11 +224,18 @@ def _fetch_days(
     held: dict[date, DayEntry],
     directory: Path,
     tally: "_Tally",
+    asked: Mapping[date, AskedWindow],
+    refused: dict[AskedWindow, int],
 ) -> dict[date, DayFile]:
-    """The days that gave an answer, as files; days that are not ready are left out."""
+    """The days that gave an answer, as files; days that are not ready are left out.
+
+    refused: gets the hours that proved too many for one answer.
+    """
 
     def fetch(day: date) -> DayFile | None:
-        file = _fetch_day(client, day, held.get(day), directory, tally)
+        file, refused_hours = _fetch_day(client, day, held.get(day), directory, tally)
+        if refused_hours is not None:
+            refused[asked[day]] = refused_hours
         tally.day_done()
         return file
 
@@ -212,16 +245,19 @@ def _fetch_days(
 
 def _fetch_day(
     client: ExportClient, day: date, held: DayEntry | None, directory: Path, tally: "_Tally"
-) -> DayFile | None:
-    """One day as a file, None if it is not ready. held: what the archive has of it."""
-    with DayWriter(directory / f"{day}.deflate") as writer:
+) -> tuple[DayFile | None, int | None]:
+    """One day as a file, None if it is not ready, and the hours that proved too many, if any did.
+
+    held: what the archive has of it.
+    """
+    with DayWriter(directory / f"{day}.deflate", counts_hours=True) as writer:
 
         def take(path: Path, window: Window) -> None:
             mark = writer.mark
             counted = False
             try:
-                for _, blocks in read_hours(path, window):
-                    writer.add_hour(blocks)
+                for hour, blocks in read_hours(path, window):
+                    writer.add_hour(blocks, hour.hour)
                 counted = True
             finally:
                 if not counted:
@@ -235,8 +271,8 @@ def _fetch_day(
             # the archive go only when it says so twice.
             result = client.fetch(window, take)
         if writer.mark.lines == 0 and not result.ready:
-            return None
-        return writer.finish(complete=result.ready)
+            return None, result.refused_hours
+        return writer.finish(complete=result.ready), result.refused_hours
 
 
 def _described(

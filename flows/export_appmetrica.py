@@ -4,9 +4,10 @@ export_appmetrica("2025-01-06", "2025-01-12")
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,12 +18,24 @@ from flows.appmetrica_archive import IndexMemo, archive_export
 from flows.errors import BadRequest, VendorError
 from flows.export_progress import PrefectProgress
 from flows.jobs_progress import JobsProgress, JobsTally
+from flows.lake.archived_windows import (
+    ArchivedWindow,
+    AskedWindow,
+    snapshot_window,
+    window_of_day,
+)
 from flows.lake.bucket import Bucket, open_bucket
 from flows.lake.day_archive import StoredArchive
 from flows.lake.day_index import IndexedDay, RunningJob
-from flows.lake.keys import day_archive_key, day_index_key, snapshot_key, table_prefix
+from flows.lake.keys import (
+    day_archive_key,
+    day_index_key,
+    parse_day_key,
+    snapshot_key,
+    table_prefix,
+)
 from flows.lake.listing import list_objects
-from flows.lake.objects import ObjectVersion, look
+from flows.lake.objects import ObjectVersion
 from flows.mapping import property_keys
 from flows.settings import AppMetrica
 from flows.side_by_side import side_by_side
@@ -31,6 +44,7 @@ from flows.vendors.appmetrica_exports import SNAPSHOTS, day_export, snapshot_exp
 from flows.vendors.appmetrica_tables import TABLES, Table
 from flows.vendors.appmetrica_wire import Export
 from flows.vendors.retries import Retries
+from flows.window_notes import WindowNotes
 from flows.windows import days, end_of_day, parse_day
 
 _log = logging.getLogger(__name__)
@@ -129,6 +143,7 @@ def export_tables(
     profile_attributes: Sequence[str] | None = None,
     refresh: bool = False,
     *,
+    again: Collection[tuple[str, date]] = (),
     settings: AppMetrica | None = None,
     bucket: Bucket | None = None,
     retries: Retries | None = None,
@@ -137,7 +152,8 @@ def export_tables(
 ) -> ExportResult:
     """What `export_appmetrica` does, without Prefect.
 
-    settings, bucket: default from the environment. retries: how patient the client is with
+    again: tables and days to be asked though they are archived and confirmed. settings, bucket:
+    default from the environment. retries: how patient the client is with
     trouble. now: the clock that tells which days are over. progress: called from this thread, about
     once a second. Temporary files: of each archive under way (two at once) its rows, three times.
     """
@@ -170,7 +186,10 @@ def export_tables(
             today,
             property_keys("appmetrica") if profile_attributes is None else profile_attributes,
             refresh,
+            frozenset(again),
             now,
+            (notes := WindowNotes.of_settings()),
+            {table: most for table, (_, most) in notes.refused_sizes("appmetrica").items()},
         )
         return ExportResult(settings.application_id, zone.key, exporter.export(chosen, progress))
 
@@ -224,7 +243,10 @@ class _Exporter:
     today: date
     profile_attributes: Sequence[str]
     refresh: bool
+    again: frozenset[tuple[str, date]]
     now: Callable[[], datetime]
+    notes: WindowNotes
+    refused_parts: dict[str, int]
     memos: dict[str, IndexMemo] = field(default_factory=dict)
 
     def export(
@@ -260,7 +282,12 @@ class _Exporter:
 
         tally.tell()
         found = side_by_side(
-            fetch, wishes, at_once=MOST_JOBS, tell=tally.tell, stop=self.client.stop
+            # Newest first: what is new must not wait behind an old day that cannot be had.
+            fetch,
+            sorted(wishes, key=lambda wish: wish.day or date.max, reverse=True),
+            at_once=MOST_JOBS,
+            tell=tally.tell,
+            stop=self.client.stop,
         )
         held |= {(wish.table.name, wish.day): archive for wish, archive in found.items()}
         return tuple(
@@ -275,7 +302,7 @@ class _Exporter:
         """The archive of a day that need not be asked now."""
         key = day_archive_key(self.directory, self.settings.application_id, table.name, day)
         entry, version = self.memos[table.name].index.days.get(day), objects.get(key)
-        if entry is None or version is None or self.refresh:
+        if entry is None or version is None or self.refresh or (table.name, day) in self.again:
             return None
         waits = self._was_over(day, entry.asked_at) and not self._is_old(day, self.now())
         if not entry.confirmed and not waits:
@@ -305,6 +332,11 @@ class _Exporter:
             job = None
         if job is not None:
             asked_at = job.asked_at
+        usual_parts = 2 * self.refused_parts.get(wish.table.name, 0) or 1
+        parts_count = usual_parts if job is None else job.parts_count
+        refused: list[int] = []
+        if wish.day is not None:
+            self.notes.asked([self._window(wish, self._key(wish, asked_at))], asked_at)
 
         def takes_up(place: Place) -> bool:
             return (
@@ -321,10 +353,14 @@ class _Exporter:
             self.client,
             self.bucket,
             wish.export,
-            lambda: self._key(wish, asked_at),
-            parts_count=1 if job is None else job.parts_count,
+            self._key(wish, asked_at),
+            self._later_keys(wish, asked_at),
+            is_first=wish.day is None and job is None,
+            parts_count=parts_count,
             takes_up=takes_up,
-            watch=tally.watch(wish.export.window, begun),
+            watch=tally.watch(
+                wish.export.window, begun, lambda place: refused.append(place.parts_count)
+            ),
             empty_is_odd=before is not None and before.rows > 0,
         )
         confirmed = wish.day is None or (
@@ -332,7 +368,10 @@ class _Exporter:
             and self._was_over(wish.day, before.asked_at)
             and self._is_old(wish.day, asked_at)
         )
-        self._remember(wish, stored, asked_at, confirmed)
+        archived = self._remember(wish, stored, asked_at, confirmed)
+        self.notes.answered(
+            [archived], refused={archived.window: max(refused)} if refused else {}, at=asked_at
+        )
         if stored.written and before is not None:
             _log.info("%s came differently and is superseded", stored.key)
         return ExportedArchive(
@@ -351,11 +390,20 @@ class _Exporter:
 
     def _remember(
         self, wish: _Wish, stored: StoredArchive, asked_at: datetime, confirmed: bool
-    ) -> None:
-        memo, day = self.memos[wish.table.name], wish.day
+    ) -> ArchivedWindow:
+        memo, day, table = self.memos[wish.table.name], wish.day, wish.table.name
         if day is None:
             memo.change(lambda index: index.without_job(_SNAPSHOT))
-            return
+            return ArchivedWindow(
+                window=self._window(wish, stored.key),
+                etag=stored.version.etag,
+                first_line=0,
+                events=stored.entry.lines,
+                hours=None,
+                crc32=stored.entry.crc32,
+                is_final=True,
+                asked_at=asked_at,
+            )
         entry = IndexedDay(
             rows=stored.entry.lines,
             bytes=stored.entry.bytes,
@@ -364,15 +412,29 @@ class _Exporter:
             confirmed=confirmed,
         )
         memo.change(lambda index: index.with_day(day, entry))
+        return window_of_day(table, stored.key, stored.version.etag, day, entry)
+
+    def _window(self, wish: _Wish, key: str) -> AskedWindow:
+        if wish.day is not None:
+            return AskedWindow.of_day("appmetrica", wish.table.name, key, wish.day)
+        found = parse_day_key(key)
+        if found is None or not isinstance(found.moment, datetime):
+            raise BadRequest(f"{key} names no snapshot")
+        return snapshot_window(wish.table.name, key, found.moment)
 
     def _key(self, wish: _Wish, asked_at: datetime) -> str:
-        """Where the rows go. A snapshot never takes the place of another one."""
+        """Where the rows go."""
         app, table = self.settings.application_id, wish.table.name
         if wish.day is not None:
             return day_archive_key(self.directory, app, table, wish.day)
-        while look(self.bucket, key := snapshot_key(self.directory, app, table, asked_at)):
-            asked_at += timedelta(seconds=1)
-        return key
+        return snapshot_key(self.directory, app, table, asked_at)
+
+    def _later_keys(self, wish: _Wish, asked_at: datetime) -> Callable[[], str] | None:
+        """A snapshot never takes the place of another one, and is found again after a kill."""
+        if wish.day is not None:
+            return None
+        seconds = count(1)
+        return lambda: self._key(wish, asked_at + timedelta(seconds=next(seconds)))
 
     def _was_over(self, day: date, moment: datetime) -> bool:
         return moment >= end_of_day(day, self.zone)

@@ -130,7 +130,7 @@ def fetch(
                 client,
                 bucket,
                 export,
-                lambda: place,
+                place,
                 takes_up=lambda _: resume,
                 watch=tally.watch(export.window),
             )

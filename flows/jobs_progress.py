@@ -63,9 +63,14 @@ class JobsTally:
             at = self._now
             self._now = replace(at, archives_done=at.archives_done + 1, rows=at.rows + rows)
 
-    def watch(self, name: str, begun: Callable[[Place], None] = lambda _: None) -> Watch:
+    def watch(
+        self,
+        name: str,
+        begun: Callable[[Place], None] = lambda _: None,
+        refused: Callable[[Place], None] = lambda _: None,
+    ) -> Watch:
         """Ears for the client while it works on a job."""
-        return Watch(begun, lambda waiting: self.job(name, waiting), self.received)
+        return Watch(begun, lambda waiting: self.job(name, waiting), self.received, refused)
 
     def tell(self) -> None:
         """Tell the caller, from this thread."""

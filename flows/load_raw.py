@@ -6,8 +6,10 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
+import psycopg
 from prefect import flow
 from pydantic import Field
 
@@ -18,8 +20,8 @@ from flows.lake.objects import ObjectVersion, look
 from flows.load_progress import PrefectLoadProgress
 from flows.run_log import run_log
 from flows.settings import Dwh
-from flows.warehouse import ledger
-from flows.warehouse.connection import connect, warehouse_errors
+from flows.warehouse import ledger, window_ledger
+from flows.warehouse.connection import PatientConnection, warehouse_errors
 from flows.warehouse.copy_loader import Progress
 from flows.warehouse.file_loader import COMPLETED, FileLoad, FileLoader
 from flows.warehouse.landing import LANDINGS, Landing, landing_of
@@ -98,22 +100,43 @@ def load_archives(
         return LoadResult(source, (), ignored)
     url = dwh.database_url.get_secret_value()
     migrate(url)
+
+    def load_file(
+        file_key: str,
+        version: ObjectVersion,
+        before: FileState,
+        progress: Progress,
+        connection: psycopg.Connection,
+    ) -> FileLoad:
+        loader = FileLoader(
+            connection,
+            bucket,
+            landing,
+            file_key,
+            dwh.copy_commit_bytes,
+            on_progress,
+            say,
+            progress,
+        )
+        return loader.load(before, version, start_after)
+
     loads: list[FileLoad] = []
     errors: list[Interrupted | ArchiveFailed] = []
-    with warehouse_errors(), connect(url, autocommit=True) as connection:
-        known = ledger.states(connection, found)
+    with warehouse_errors(), PatientConnection(url) as warehouse:
+        known = warehouse.repeat(lambda connection: ledger.states(connection, found))
         for file_key, version in found.items():
-            loader = FileLoader(
-                connection, bucket, landing, file_key, dwh.copy_commit_bytes, on_progress, say
+            again = partial(
+                load_file, file_key, version, known.get(file_key, FileState()), Progress(file_key)
             )
             try:
-                load = loader.load(known.get(file_key, FileState()), version, start_after)
+                load = warehouse.repeat(again)
             except (Interrupted, ArchiveFailed) as error:
                 say("%s failed: %s", file_key, error)
                 errors.append(error)
                 continue
             say("%s: %s, %d rows, %.1f s", file_key, load.status, load.rows, load.seconds)
             loads.append(load)
+        warehouse.repeat(window_ledger.mark_loaded)
     if errors:
         raise _summary(errors, len(found))
     return LoadResult(source, tuple(loads), ignored)

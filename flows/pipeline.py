@@ -1,6 +1,6 @@
 """pipeline: export and load every source side by side, then transform once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -15,39 +15,44 @@ from flows.errors import BadRequest, DwhHelperError, Interrupted, SourcesFailed
 from flows.export_amplitude import export_days
 from flows.export_appmetrica import export_tables
 from flows.export_progress import PrefectProgress
-from flows.lake.bucket import open_bucket
-from flows.lake.keys import archived_day
-from flows.lake.listing import list_objects
 from flows.load_progress import PrefectLoadProgress
 from flows.load_raw import LoadResult, load_archives
+from flows.missing_windows import LOOKBACK, plan_export
 from flows.run_log import run_log
 from flows.settings import S3, AppMetrica, Dwh
+from flows.stopping import stoppable
 from flows.transform import TransformResult, build, show_interruption, show_nodes
 from flows.vendors.amplitude_wire import READY_AFTER
-from flows.warehouse.landing import landing_of
+from flows.warehouse import window_ledger
+from flows.warehouse.connection import connect, warehouse_errors
+from flows.warehouse.migrate import migrate
+from flows.warehouse.window_ledger import Gap
 from flows.windows import parse_day
 
 ExportResult = export_amplitude.ExportResult | export_appmetrica.ExportResult
-#: Source -> what archives its days, called with the first and the last one.
+#: Source -> what archives its days, called with the first and the last one, and what to ask again.
 EXPORTS: dict[str, Callable[..., ExportResult]] = {
     "amplitude_web": partial(export_days, source="web"),
     "amplitude_mobile": partial(export_days, source="mobile"),
     "appmetrica": export_tables,
 }
-#: Without dates at least these last closed days are looked at; what is archived is not asked again.
-LOOKBACK = timedelta(days=14)
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
-    """A run in which everything went through. exports, loads: one for each source, in its order."""
+    """A run in which everything went through. exports, loads: one for each source, in its order.
+
+    start, end: the days that were looked at; without a start, also those before it that the ledger
+    of windows knows to be missing or due again. gaps: empty hours or days between busy ones.
+    """
 
     start: date
     end: date
     exports: tuple[ExportResult, ...]
     loads: tuple[LoadResult, ...]
     transform: TransformResult
+    gaps: tuple[Gap, ...] = ()
 
 
 @flow(
@@ -64,7 +69,8 @@ def pipeline(
     """Bring the warehouse up to date.
 
     Args:
-        start: First day (UTC); by default the first closed day that the archive may lack.
+        start: First day (UTC). By default the last 14 closed days, every earlier one that the
+            archive lacks, and those that came empty or young and are due to be asked again.
         end: Last day, inclusive; by default the last closed one.
         sources: Which sources to export and load; the tables are built from all there are. By
             default both Amplitude projects, and AppMetrica once any of its settings is there.
@@ -78,17 +84,21 @@ def pipeline(
     S3.load()
     sources = usual_sources() if sources is None else sources
     first, last = span(start, end, sources)
-    run_log().info("days %s to %s of %s", first, last, ", ".join(sources))
-    exported = {source: export_source.submit(source, first, last) for source in sources}
-    loaded = {
-        source: load_source.submit(source, return_state=False, wait_for=[exported[source]])
-        for source in sources
-    }
+    run_log().info("days %s to %s of %s", first or "missing up", last, ", ".join(sources))
     errors: dict[str, BaseException] = {}
-    exports = [_result(source, exported[source], errors) for source in sources]
-    loads = [
-        None if source in errors else _result(source, loaded[source], errors) for source in sources
-    ]
+    with stoppable():
+        exported = {source: export_source.submit(source, first, last) for source in sources}
+        loaded = {
+            source: load_source.submit(source, return_state=False, wait_for=[exported[source]])
+            for source in sources
+        }
+        exports = [_result(source, exported[source], errors) for source in sources]
+        loads = [
+            None if source in errors else _result(source, loaded[source], errors)
+            for source in sources
+        ]
+    looked_at = first or last - LOOKBACK + timedelta(days=1)
+    gaps = find_gaps(looked_at)
     try:
         transformed = transform_all()
     except DwhHelperError as error:
@@ -98,19 +108,25 @@ def pipeline(
     if errors:
         raise SourcesFailed(errors)
     return PipelineResult(
-        first,
+        looked_at,
         last,
         tuple(result for result in exports if result is not None),
         tuple(result for result in loads if result is not None),
         transformed,
+        gaps,
     )
 
 
 @task(task_run_name="export-{source}")
-def export_source(source: str, start: date, end: date) -> ExportResult:
-    """Archive the days of one source."""
+def export_source(source: str, start: date | None, end: date) -> ExportResult:
+    """Archive the days of one source; without a start, what the ledger of windows says."""
+    again: Collection[tuple[str, date]] = ()
+    if start is None:
+        plan = plan_export(source, end)
+        run_log().info("%s: %s", source, plan)
+        start, again = plan.first, plan.again
     with PrefectProgress(f"export-{source.replace('_', '-')}") as progress:
-        return EXPORTS[source](start, end, progress=progress.tell)
+        return EXPORTS[source](start, end, again=again, progress=progress.tell)
 
 
 @task(task_run_name="load-{source}")
@@ -140,12 +156,10 @@ def span(
     end: date | str | int | None,
     sources: Sequence[str],
     now: datetime | None = None,
-) -> tuple[date, date]:
-    """The days to export, both inclusive.
+) -> tuple[date | None, date]:
+    """The days to export, both inclusive; without a start each source has a plan of its own.
 
-    Without an end: the last day whose every hour Amplitude has ready. Without a start: LOOKBACK
-    before the end, or the last week or day in a source's archive if that is earlier, so that a
-    pipeline that rested for a month leaves no hole. Raises BadRequest.
+    Without an end: the last day whose every hour Amplitude has ready. Raises BadRequest.
     """
     unknown = [source for source in sources if source not in EXPORTS]
     if unknown or not sources:
@@ -156,24 +170,21 @@ def span(
     last = closed if end is None else parse_day(end)
     if last > now.date():
         raise BadRequest(f"{last} is in the future: today is {now.date()} (UTC)")
-    if start is not None:
-        first = parse_day(start)
-        if last < first:
-            raise BadRequest(f"end {last} is before start {first}")
-        return first, last
-    return min([last - LOOKBACK + timedelta(days=1), *_archive_ends(sources, last)]), last
+    first = None if start is None else parse_day(start)
+    if first is not None and last < first:
+        raise BadRequest(f"end {last} is before start {first}")
+    return first, last
 
 
-def _archive_ends(sources: Sequence[str], last: date) -> list[date]:
-    """For each folder of archives that these sources have: its newest week or day up to a day."""
-    bucket = open_bucket()
-    ends: dict[str, date] = {}
-    for source in sources:
-        for key in list_objects(bucket, landing_of(source).prefix):
-            day, folder = archived_day(key), key.rpartition("/")[0]
-            if day is not None and day <= last:
-                ends[folder] = max(day, ends.get(folder, day))
-    return list(ends.values())
+def find_gaps(since: date) -> tuple[Gap, ...]:
+    """Empty hours and days between busy ones, each told as a warning: is data missing there?"""
+    url = Dwh.load().database_url.get_secret_value()
+    migrate(url)
+    with warehouse_errors(), connect(url, autocommit=True) as connection:
+        gaps = tuple(window_ledger.gaps(connection, since))
+    for gap in gaps:
+        run_log().warning("%s", gap)
+    return gaps
 
 
 def _result(

@@ -3,20 +3,22 @@
 Read a block inside the flow that needs it, with `load()`: what is missing is said at once, by name.
 """
 
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
     AnyHttpUrl,
+    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from flows.errors import MissingSetting
 
@@ -56,6 +58,20 @@ class Block(BaseSettings):
         )
 
 
+def _ages(text: object) -> object:
+    """ "24h, 7d" as spans of time, in order."""
+    if not isinstance(text, str):
+        return text
+    units = {"h": timedelta(hours=1), "d": timedelta(days=1)}
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not all(word[:-1].isdecimal() and word[-1] in units for word in words):
+        raise ValueError("is no list of ages, such as 24h, 7d; none is written as 0d")
+    return tuple(sorted(age for word in words if (age := int(word[:-1]) * units[word[-1]])))
+
+
+Ages = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_ages)]
+
+
 class Dwh(Block):
     """The warehouse."""
 
@@ -65,6 +81,16 @@ class Dwh(Block):
     max_write_batch_bytes: int = Field(10_000_000, gt=0)
     max_rows_per_insert: int = Field(1000, gt=0)
     copy_commit_bytes: int = Field(256 * 1024 * 1024, gt=0)
+    complete_since: date | None = None
+
+    @classmethod
+    def is_set_up(cls) -> bool:
+        """Whether there is a warehouse, its address malformed or not: exports work without one."""
+        try:
+            cls()
+        except ValidationError as error:
+            return any(problem["type"] != "missing" for problem in error.errors())
+        return True
 
     @field_validator("database_url")
     @classmethod
@@ -88,6 +114,39 @@ class Dwh(Block):
         return url
 
 
+# A ratio matters when it is of something large: small files may repeat themselves as they like.
+BOMB_FLOOR_BYTES = 100 * 1024 * 1024
+
+
+class Limits(Block):
+    """What a file from outside may be at most; what is beyond is damaged or made to do harm.
+
+    archive_max_ratio: bytes that may come out of one packed byte, where more than BOMB_FLOOR_BYTES
+    come; archive_max_bytes: of one archive or vendor's answer, unpacked;
+    archive_max_members: files in a vendor's zip; line_max_bytes: of one line of NDJSON, which
+    decides how much memory a loader may need.
+    """
+
+    model_config = _block("DWH_")
+
+    # NDJSON deflates to a tenth. Only repetition made on purpose passes 500.
+    archive_max_ratio: int = Field(500, gt=0)
+    # A week of one project is some GB; a directory that promises more than 4 TiB lies.
+    archive_max_bytes: int = Field(4 * 1024**4, gt=0)
+    # A day has 24 hours in some dozens of partitions.
+    archive_max_members: int = Field(100_000, gt=0)
+    # PostgreSQL holds 1 GB in a value and needs a multiple of a line while it reads it. No vendor
+    # sends a hundredth of this.
+    line_max_bytes: int = Field(256 * 1024 * 1024, ge=1024 * 1024)
+
+    def is_bomb(self, inflated_bytes: int, deflated_bytes: int) -> bool:
+        """Whether it is too much, or came out of so little on purpose."""
+        return inflated_bytes > self.archive_max_bytes or (
+            inflated_bytes > BOMB_FLOOR_BYTES
+            and inflated_bytes > self.archive_max_ratio * deflated_bytes
+        )
+
+
 class Amplitude(Block):
     """The Amplitude Export API. Base URL of the EU region: https://analytics.eu.amplitude.com"""
 
@@ -98,6 +157,7 @@ class Amplitude(Block):
     web_secret_key: SecretStr | None = None
     mobile_client_id: str | None = None
     mobile_secret_key: SecretStr | None = None
+    reask_after: Ages = (timedelta(hours=24), timedelta(days=7))
 
     def key_pair(self, source: str) -> tuple[str, str]:
         """Client id and secret key of "web" or "mobile"; MissingSetting names what is not set."""
@@ -128,6 +188,7 @@ class AppMetrica(Block):
     poll_timeout_seconds: float = Field(300.0, ge=0)
     time_zone: str | None = None
     confirm_after_days: int = Field(1, ge=0)
+    reask_after: Ages = (timedelta(days=7), timedelta(days=14))
 
     @classmethod
     def is_set_up(cls) -> bool:

@@ -37,6 +37,7 @@ from prefect.settings import (  # noqa: E402
     temporary_settings,
 )
 
+from flows import patience  # noqa: E402
 from flows.lake.bucket import Bucket  # noqa: E402
 from flows.sandbox.amplitude import MOBILE, WEB, AmplitudeSimulator  # noqa: E402
 from flows.sandbox.appmetrica import Application, AppMetricaSimulator  # noqa: E402
@@ -44,7 +45,7 @@ from flows.sandbox.postgres import Postgres  # noqa: E402
 from flows.sandbox.prefect_client import send_what_is_left  # noqa: E402
 from flows.sandbox.prefect_server import PrefectServer  # noqa: E402
 from flows.sandbox.s3 import S3Server  # noqa: E402
-from flows.settings import S3, Amplitude, AppMetrica, Dwh, Logging  # noqa: E402
+from flows.settings import S3, Amplitude, AppMetrica, Dwh, Limits, Logging  # noqa: E402
 
 # In CI a failure speaks of the change, not of luck: the same examples each time.
 hypothesis.settings.register_profile("ci", derandomize=True)
@@ -70,8 +71,14 @@ def _prefect_without_heartbeats() -> Iterator[None]:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(SETTING_PREFIXES)]:
         monkeypatch.delenv(name)
-    for block in (Dwh, Amplitude, AppMetrica, S3, Logging):
+    for block in (Dwh, Limits, Amplitude, AppMetrica, S3, Logging):
         monkeypatch.setitem(block.model_config, "env_file", None)
+
+
+@pytest.fixture(autouse=True)
+def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trouble that passes is tried again at once; only libraries' own waits are left."""
+    monkeypatch.setattr(patience, "FIRST_WAIT_S", 0.02)
 
 
 @pytest.fixture(scope="session")

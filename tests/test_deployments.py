@@ -10,6 +10,7 @@ import yaml
 
 from flows.lake.bucket import Bucket
 from flows.lake.listing import list_objects
+from flows.pipeline import EXPORTS
 from flows.sandbox.amplitude import AmplitudeSimulator
 from flows.sandbox.amplitude.clock import parse_vendor_text
 from flows.sandbox.amplitude.rows import make_event
@@ -29,6 +30,7 @@ DEPLOYMENTS = {
     "load-raw/appmetrica",
     "transform/dbt",
     "withdraw-load/manual",
+    "reconcile/daily",
     "pipeline/daily",
 }
 
@@ -63,8 +65,8 @@ def test_all_deployments_stand_as_prefect_yaml_says(deployed) -> None:
     } == dict.fromkeys(DEPLOYMENTS, "ENQUEUE") | {"pipeline/daily": "CANCEL_NEW"}
 
 
-def test_only_the_pipeline_is_scheduled(deployed) -> None:
-    """Half an hour after Amplitude has the day, and once more in the afternoon, UTC."""
+def test_the_pipeline_and_the_reconciliation_are_scheduled(deployed) -> None:
+    """Half an hour after Amplitude has the day, in the afternoon, and then counted, UTC."""
     assert {
         name: sorted(
             (one["schedule"]["cron"], one["schedule"]["timezone"], one["slug"], one["active"])
@@ -76,7 +78,8 @@ def test_only_the_pipeline_is_scheduled(deployed) -> None:
         "pipeline/daily": [
             ("30 14 * * *", "UTC", "afternoon", True),
             ("30 2 * * *", "UTC", "daily", True),
-        ]
+        ],
+        "reconcile/daily": [("30 16 * * *", "UTC", "daily", True)],
     }
 
 
@@ -109,6 +112,7 @@ def test_every_parameter_is_explained(deployed) -> None:
         "load-raw/appmetrica": ["source", "prefix", "key", "start_after"],
         "transform/dbt": ["select", "full_refresh"],
         "withdraw-load/manual": ["load_id", "reason"],
+        "reconcile/daily": ["start", "end"],
         "pipeline/daily": ["start", "end", "sources"],
     }
     for name, fields in shown.items():
@@ -118,8 +122,7 @@ def test_every_parameter_is_explained(deployed) -> None:
     assert shown["export-appmetrica/daily"]["tables"]["items"]["enum"] == list(TABLES)
     assert shown["fetch-export/ad-hoc"]["table"]["enum"] == list(TABLES)
     assert shown["load-raw/amplitude"]["source"]["enum"] == list(LANDINGS)
-    sources, none = shown["pipeline/daily"]["sources"]["anyOf"]
-    assert (sources["items"]["enum"], none["type"]) == (list(LANDINGS), "null")
+    assert shown["pipeline/daily"]["sources"]["anyOf"][0]["items"]["enum"] == list(EXPORTS)
 
 
 def test_a_source_that_does_not_exist_is_refused_at_once(deployed, prefect_server) -> None:

@@ -13,7 +13,9 @@ from flows.errors import (
     Forbidden,
     Interrupted,
     MissingSetting,
+    NotReconciled,
     SourcesFailed,
+    Stopped,
     VendorError,
     VendorFailed,
     WarehouseBusy,
@@ -41,6 +43,8 @@ EVERY = [
     WarehouseFailed("no answer"),
     WarehouseFailed("refused", sqlstate="42501"),
     BuildFailed("dbt failed in 2 nodes", nodes=("a", "b")),
+    Stopped("the run was cancelled"),
+    NotReconciled([f"amplitude_web 2025-01-{day:02d}: hole: never asked" for day in range(1, 31)]),
     INTERRUPTED,
     Interrupted("file cannot be read", reason="unreadable_file", file_key=None),
 ]

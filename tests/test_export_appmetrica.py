@@ -297,6 +297,24 @@ def test_profiles_are_snapshots(export: Exporter) -> None:
         assert json.loads(line)["ehr_id"] == "7"
 
 
+def test_a_snapshot_that_was_stored_by_a_killed_run_is_not_taken_twice(export: Exporter) -> None:
+    """Its job is still in the index: the next run fetches it again, and finds its own archive."""
+    export.vendor.add_rows("profiles_v2", [{"profile_id": "p", "at": NOW}])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.export_appmetrica._Exporter._remember", killed)
+        with pytest.raises(InterruptedError):
+            export(tables=("profiles_v2",), profile_attributes=["profile_id"])
+    export.vendor.set_now(NOW + timedelta(minutes=5))
+    (archive,) = export(tables=("profiles_v2",), profile_attributes=["profile_id"]).archives
+    key = f"{PREFIX}profiles_v2/2025-02-01T120000Z.ndjson.gz"
+    assert (archive.key, archive.written) == (key, False)
+    assert [key for key in export.stored() if key.endswith(".gz")] == [archive.key]
+
+
+def killed(*_: object) -> None:
+    raise InterruptedError
+
+
 def test_an_attribute_that_the_vendor_does_not_know_is_named(export: Exporter) -> None:
     """The vendor's sentence names it; a name that would split the list is refused before."""
     with pytest.raises(BadRequest, match="no_such_attribute"):

@@ -350,7 +350,7 @@ def test_a_line_of_50_megabytes_is_loaded(url, bucket):
 
 def test_a_line_beyond_the_limit_interrupts(url, bucket, monkeypatch):
     """A line that PostgreSQL could not hold is refused by its number."""
-    monkeypatch.setattr("flows.lake.line_stream.LINE_LIMIT_BYTES", 2_000_000)
+    monkeypatch.setenv("DWH_LINE_MAX_BYTES", "2000000")
     put(bucket, lines(3) + lines(1, 3, city="x" * 3_000_000))
     with pytest.raises(Interrupted) as caught:
         load_archives(SOURCE)
@@ -413,16 +413,37 @@ def test_two_loaders_at_once_load_each_file_once(url, bucket):
     ]
 
 
-def test_a_lost_connection_is_told_as_such_and_running_again_resumes(url, bucket, small_commits):
-    """The warehouse's trouble is no finding in the data."""
+def test_a_lost_connection_is_taken_up_again_by_the_same_run(url, bucket, small_commits):
+    """The load goes on behind its last commit, on a connection of its own."""
     put(bucket, lines(40_000), level=1)
-    result = []
+    ends = disturbed(url, "select pg_terminate_backend(pid) from pg_stat_activity where")
+    assert [(load.status, load.rows, load.lines) for load in ends] == [("loaded", 40_000, 40_000)]
+    assert visible(url) == numbered((0, 40_000))
+
+
+def test_trouble_that_stays_is_told_once_and_running_again_resumes(url, bucket, small_commits):
+    """A cancelled statement is nothing that passes: the load stops, and its row says why."""
+    put(bucket, lines(40_000), level=1)
+    (error,) = disturbed(url, "select pg_cancel_backend(pid) from pg_stat_activity where")
+    assert isinstance(error, WarehouseFailed)
+    assert error.__suppress_context__
+    assert error.sqlstate == "57014"
+    assert query(url, "select status, error from raw.loads") == [("failed", error.message)]
+    assert visible(url) == []
+    (loaded,) = load_archives(SOURCE).loads
+    assert loaded.lines < 40_000
+    assert visible(url) == numbered((0, 40_000))
+
+
+def disturbed(url, statement):
+    """What a load ends in whose sessions meet with a statement once some lines are committed."""
+    ends = []
 
     def load():
         try:
-            load_archives(SOURCE)
+            ends.extend(load_archives(SOURCE).loads)
         except WarehouseFailed as error:
-            result.append(error)
+            ends.append(error)
 
     thread = threading.Thread(target=load)
     thread.start()
@@ -430,16 +451,11 @@ def test_a_lost_connection_is_told_as_such_and_running_again_resumes(url, bucket
         time.sleep(0.005)
     query(
         url,
-        "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()"
+        f"{statement} pid <> pg_backend_pid()"
         " and datname = current_database() and application_name = 'dwh-helper'",
     )
     thread.join()
-    assert len(result) == 1
-    assert result[0].__suppress_context__
-    assert visible(url) == []
-    (loaded,) = load_archives(SOURCE).loads
-    assert loaded.lines < 40_000
-    assert visible(url) == numbered((0, 40_000))
+    return ends
 
 
 def test_start_after_may_not_skip_a_line(url, bucket):

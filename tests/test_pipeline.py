@@ -7,10 +7,9 @@ from raw_loads import query
 
 from flows.errors import BadRequest, Forbidden, Interrupted, MissingSetting, SourcesFailed
 from flows.export_amplitude import ExportResult
-from flows.lake.bucket import Bucket
 from flows.lake.listing import list_objects
 from flows.mapping import property_keys
-from flows.pipeline import LOOKBACK, pipeline, span, usual_sources
+from flows.pipeline import pipeline, span, usual_sources
 from flows.sandbox.amplitude import AmplitudeSimulator, FaultKind
 from flows.sandbox.amplitude.rows import make_event
 from flows.warehouse.migrate import migrate
@@ -147,11 +146,6 @@ def test_what_is_missing_is_said_before_any_work(vendor, monkeypatch, bucket):
     assert list_objects(bucket, "") == {}
 
 
-def put(bucket: Bucket, *keys: str) -> None:
-    for key in keys:
-        bucket.client.put_object(Bucket=bucket.name, Key=key, Body=b"x")
-
-
 def test_appmetrica_joins_once_it_is_set_up(vendor, appmetrica, url):
     """Its events, devices, sessions and profiles stand beside Amplitude's, a patient in one row."""
     noon = int(datetime(2025, 1, 12, 9, tzinfo=UTC).timestamp())
@@ -202,38 +196,15 @@ def test_a_company_without_appmetrica_is_not_asked_for_it(monkeypatch, variables
     assert usual_sources() == [*SOURCES, *(["appmetrica"] if is_taken else [])]
 
 
-@pytest.mark.usefixtures("settings_env")
-def test_without_archives_the_lookback_is_taken():
+def test_without_an_end_the_last_closed_day_is_the_end():
     """The last closed day is one whose every hour is ready."""
-    assert span(None, None, SOURCES, TOO_EARLY) == (date(2025, 1, 19), date(2025, 2, 1))
-    assert span(None, None, SOURCES, READY) == (date(2025, 1, 20), date(2025, 2, 2))
-    assert timedelta(days=14) == LOOKBACK
-
-
-@pytest.mark.usefixtures("settings_env")
-def test_a_month_s_rest_leaves_no_hole(bucket):
-    """The days start with the week in which any source's newest archive ends."""
-    put(bucket, "amplitude/web/2024_week_40.zip", "amplitude/web/2025_week_04.zip")
-    put(bucket, "amplitude/web/note.txt", "other/web/2020_week_01.zip")
-    assert span(None, None, SOURCES, READY)[0] == date(2025, 1, 20)
-    put(bucket, "amplitude/mobile/2024_week_51.zip", "amplitude/mobile/2024_week_52.zip")
-    assert span(None, None, SOURCES, READY) == (date(2024, 12, 23), date(2025, 2, 2))
-    assert span(None, None, [WEB], READY) == (date(2025, 1, 20), date(2025, 2, 2))
-    days = "appmetrica/1111/events/2025-01-{}.ndjson.gz"
-    put(bucket, days.format("02"), days.format("03"), "appmetrica/1111/events/index.json")
-    put(bucket, "appmetrica/1111/profiles_v2/2024-01-01T000000Z.ndjson.gz")
-    assert span(None, None, ["appmetrica"], READY) == (date(2025, 1, 3), date(2025, 2, 2))
-
-
-@pytest.mark.usefixtures("settings_env")
-def test_archives_behind_the_end_do_not_count(bucket):
-    """With an end in the past, newer archives say nothing about the days before it."""
-    put(bucket, "amplitude/web/2025_week_05.zip", "amplitude/web/2024_week_40.zip")
-    assert span(None, "2024-12-01", [WEB], READY) == (date(2024, 9, 30), date(2024, 12, 1))
+    assert span(None, None, SOURCES, TOO_EARLY) == (None, date(2025, 2, 1))
+    assert span(None, None, SOURCES, READY) == (None, date(2025, 2, 2))
+    assert span(None, "2024-12-01", [WEB], READY) == (None, date(2024, 12, 1))
 
 
 def test_given_days_are_taken_as_they_are():
-    """With a start S3 is not asked; without an end the last closed day is the end."""
+    """With a start no ledger is asked; without an end the last closed day is the end."""
     assert span("20250106", date(2025, 1, 7), SOURCES, READY) == (
         date(2025, 1, 6),
         date(2025, 1, 7),

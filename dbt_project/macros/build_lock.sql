@@ -12,7 +12,8 @@
     {%- if execute and flags.WHICH in ('run', 'build', 'test', 'seed', 'snapshot', 'retry') -%}
         {%- set lock -%}
             select pg_try_advisory_lock(hashtext('dwh_helper build'), hashtext('{{ target.schema }}')) as is_held,
-                to_regclass('raw.appmetrica_events') is not null as has_raw
+                to_regclass('raw.windows') is not null as has_raw,
+                to_regnamespace('{{ state_schema() }}') is not null as has_state
         {%- endset -%}
         {%- set answer = run_query(lock).rows[0] -%}
         {%- if not answer['is_held'] or other_build_lives() -%}
@@ -21,7 +22,10 @@
             {{ exceptions.raise_compiler_error('schema raw is missing or older than this project: run `python -m flows.warehouse.migrate`, or load any archive') }}
         {%- endif -%}
         {%- do check_mapping() -%}
-        create schema if not exists {{ state_schema() }};
+        {#- `if not exists` would want the right to create schemas even where it exists -#}
+        {%- if not answer['has_state'] %}
+        create schema {{ state_schema() }};
+        {%- endif %}
         create table if not exists {{ model_marks() }} (
             model text primary key,
             batch bigint not null,
@@ -104,6 +108,15 @@
                             or admitted.removed_batch > (
                                 select min(batch) from {{ model_marks() }} where model not like 'int_loads__%'
                             ))
+                    )
+            ));
+            {#- what the models have taken in by now -#}
+            select raw.mark_built_windows(array(
+                select load_id
+                from {{ validated }}
+                where removed_batch is null
+                    and admitted_batch <= (
+                        select min(batch) from {{ model_marks() }} where model not like 'int_loads__%'
                     )
             ))
         {%- endif -%}

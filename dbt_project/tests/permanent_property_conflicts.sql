@@ -3,21 +3,12 @@
 -- Rule: a permanent property of one ehr_id is said in one way. Guards permanent_user_properties, where the
 -- first value stands and every later other one is passed over: without this list nobody would learn of a
 -- corrected date of birth, or of two patients under one ehr_id. Warns; one row for each other value, with
--- the first record that says it.
+-- the first record that says it and the record whose value stands.
 {%- set columns = property_columns('permanent') %}
 
-with conflicts as (
+with conflicting as (
 
-    select
-        records.ehr_key as ehr_id,
-        records.load_id,
-        records.line_number,
-        records.event_time,
-        records.uuid
-        {%- for column in columns %},
-        properties.{{ adapter.quote(column.name) }}::text as standing_{{ loop.index }},
-        records.{{ internal_name(column) }}::text as other_{{ loop.index }}
-        {%- endfor %}
+    select distinct records.ehr_key
     from {{ ref('int_property_records') }} as records
     inner join {{ ref('permanent_user_properties') }} as properties
         on records.ehr_key = properties.ehr_id
@@ -31,42 +22,66 @@ with conflicts as (
 
 ),
 
-listed as (
+said as (
 
     select
-        conflicts.ehr_id,
-        property.name,
-        property.standing_value,
-        property.other_value,
-        conflicts.load_id,
-        conflicts.line_number,
-        count(*) over same_value as record_count,
-        row_number() over (same_value order by conflicts.event_time, conflicts.uuid) as nth
-    from conflicts
+        records.ehr_key as ehr_id,
+        property.name as property,
+        property.value,
+        records.event_time,
+        records.uuid,
+        records.load_id,
+        records.line_number
+    from {{ ref('int_property_records') }} as records
+    inner join conflicting on records.ehr_key = conflicting.ehr_key
     cross join lateral (
         values
-        (null::text, null::text, null::text)
+        (null::text, null::text)
         {%- for column in columns %},
-        ({{ text_literal(column.name) }}, standing_{{ loop.index }}, other_{{ loop.index }})
+        ({{ text_literal(column.name) }}, records.{{ internal_name(column) }}::text)
         {%- endfor %}
-    ) as property (name, standing_value, other_value)
-    where property.other_value <> property.standing_value
-    window same_value as (
-        partition by conflicts.ehr_id, property.name, property.other_value
-    )
+    ) as property (name, value)
+    where records.removed_batch is null
+        and property.value is not null
+
+),
+
+compared as (
+
+    select
+        *,
+        first_value(value) over in_order as standing_value,
+        first_value(load_id) over in_order as standing_load_id,
+        first_value(line_number) over in_order as standing_line_number,
+        count(*) over (partition by ehr_id, property, value) as record_count
+    from said
+    window in_order as (partition by ehr_id, property order by event_time, uuid)
+
+),
+
+others as (
+
+    select distinct on (ehr_id, property, value) *
+    from compared
+    where value <> standing_value
+    order by ehr_id, property, value, event_time, uuid
 
 )
 
 select
-    listed.ehr_id,
-    listed.name as property,
-    listed.standing_value,
-    listed.other_value,
-    listed.record_count,
+    others.ehr_id,
+    others.property,
+    others.standing_value,
+    standing_loads.source as standing_source,
+    standing_loads.file_key as standing_file_key,
+    others.standing_line_number,
+    others.value as other_value,
+    others.record_count,
     loads.source,
     loads.file_key,
-    listed.line_number
-from listed
+    others.line_number
+from others
 inner join {{ ref('int_loads__validated') }} as loads
-    on listed.load_id = loads.load_id
-where listed.nth = 1
+    on others.load_id = loads.load_id
+inner join {{ ref('int_loads__validated') }} as standing_loads
+    on others.standing_load_id = standing_loads.load_id

@@ -15,15 +15,16 @@ from isal import isal_zlib
 
 from flows.errors import Interrupted
 from flows.lake.bucket import Bucket
-from flows.lake.inflate import BLOCK_BYTES, DEFLATE, inflated, is_bomb
+from flows.lake.inflate import BLOCK_BYTES, DEFLATE, inflated
 from flows.lake.objects import ObjectVersion, read_range
+from flows.settings import Limits
 
 # The directory of a one-member zip: 64 KiB comment, name, extra and end records fit in here. A
 # directory that wants more is hostile (zipfile would read it into memory whole).
 DIRECTORY_BYTES = 512 * 1024
 
-# A week of one project is some GB; a directory that promises more than 4 TiB lies.
-ABSURD_BYTES = 4 * 1024**4
+# What file systems take for a name.
+LONGEST_NAME = 255
 
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000  # classic, strong, masked headers
@@ -56,6 +57,7 @@ class Archive:
     data_bytes: int
     ndjson_bytes: int
     crc: int
+    limits: Limits
 
     def blocks(self) -> Iterator[bytes]:
         """The member's bytes in order, at most BLOCK_BYTES each.
@@ -92,12 +94,16 @@ class Archive:
             raise unreadable(self.key, "the member's deflated bytes are damaged") from error
 
 
-def open_archive(bucket: Bucket, key: str, version: ObjectVersion) -> Archive:
-    """Read the directory of this version of the archive `key`.
+def open_archive(
+    bucket: Bucket, key: str, version: ObjectVersion, limits: Limits | None = None
+) -> Archive:
+    """Read the directory of this version of the archive `key`. limits: of the environment.
 
     Raises Interrupted(reason="unreadable_file") for what is no zip, is empty, encrypted, has not
-    exactly one member, or promises an absurd size (a bomb); ArchiveFailed where S3 fails.
+    exactly one member, one whose name is no plain file's, or promises an absurd size (a bomb);
+    ArchiveFailed where S3 fails.
     """
+    limits = limits or Limits.load()
     if version.size_bytes == 0:
         raise unreadable(key, "the object is empty")
     source = _RangedFile(bucket, key, version)
@@ -116,15 +122,17 @@ def open_archive(bucket: Bucket, key: str, version: ObjectVersion) -> Archive:
         raise unreadable(key, "its member is encrypted")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise unreadable(key, f"its member is packed by method {info.compress_type}, not deflate")
-    if info.is_dir():
+    if info.filename.endswith("/"):
         raise unreadable(key, "its member is a folder")
+    if not _is_plain(info.orig_filename):
+        raise unreadable(key, "its member bears a path or an absurd name")
     data_offset = _data_offset(source, key, info)
     deflated = info.compress_type == zipfile.ZIP_DEFLATED
     if data_offset + info.compress_size > version.size_bytes or not (
         deflated or info.compress_size == info.file_size
     ):
         raise unreadable(key, "its directory and its length contradict each other")
-    if info.file_size > ABSURD_BYTES or is_bomb(info.file_size, info.compress_size):
+    if limits.is_bomb(info.file_size, info.compress_size):
         raise unreadable(key, f"it would inflate to {info.file_size:,} bytes: a zip bomb")
     return Archive(
         bucket=bucket,
@@ -137,6 +145,7 @@ def open_archive(bucket: Bucket, key: str, version: ObjectVersion) -> Archive:
         data_bytes=info.compress_size,
         ndjson_bytes=info.file_size,
         crc=info.CRC,
+        limits=limits,
     )
 
 
@@ -145,10 +154,24 @@ def unreadable(key: str, why: str) -> Interrupted:
     return Interrupted(f"{key} cannot be read: {why}", reason="unreadable_file", file_key=key)
 
 
+def _is_plain(name: str) -> bool:
+    """Nothing here is unpacked under its own name; a path shows that the zip is none of ours."""
+    return (
+        0 < len(name) <= LONGEST_NAME
+        and name.isprintable()
+        and name not in (".", "..")
+        and not {"/", "\\", ":"} & set(name)
+    )
+
+
 def _data_offset(source: "_RangedFile", key: str, info: zipfile.ZipInfo) -> int:
     """Where the member's bytes start: behind its local header, whose length only it knows."""
-    source.seek(info.header_offset)
-    header = source.read(LOCAL_HEADER.size)
+    # zipfile takes what stands before the first header for no part of the zip: where that is less
+    # than nothing, so may be the offset.
+    header = b""
+    if info.header_offset >= 0:
+        source.seek(info.header_offset)
+        header = source.read(LOCAL_HEADER.size)
     if len(header) < LOCAL_HEADER.size:
         raise unreadable(key, "its member's header is missing")
     fields = LOCAL_HEADER.unpack(header)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from prefect_aws import AwsClientParameters, AwsCredentials
 
+from flows.patience import TRIES
 from flows.settings import S3
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ class Bucket:
 
 
 def open_bucket(settings: S3 | None = None) -> Bucket:
-    """The archive's bucket. Retries of single requests are boto3's (standard mode, five tries)."""
+    """The archive's bucket. Retries of single requests are boto3's: within flows/patience.py's
+    bounds, on broken connections, 500 to 504 and throttling, with growing waits and jitter."""
     settings = settings or S3.load()
     credentials = AwsCredentials(
         aws_access_key_id=settings.access_key_id,
@@ -30,12 +32,14 @@ def open_bucket(settings: S3 | None = None) -> Bucket:
         aws_client_parameters=AwsClientParameters(
             endpoint_url=settings.endpoint_url,
             config=Config(
-                retries={"mode": "standard", "max_attempts": 5},
+                retries={"mode": "standard", "max_attempts": TRIES},
                 signature_version="s3v4",
                 # Path-style works everywhere; virtual hosts need DNS that many servers lack.
                 s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
                 connect_timeout=10,
-                read_timeout=120,
+                # S3 that gives no sign of life for so long is asked again; a run that is cancelled
+                # meanwhile may have to wait for it.
+                read_timeout=60,
             ),
         ),
     )

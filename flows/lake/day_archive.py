@@ -5,7 +5,7 @@ memory stays at a few MB.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,19 +31,34 @@ class StoredArchive:
     written: bool
 
 
-def store_rows(bucket: Bucket, key: str, rows: RowSorter, directory: Path) -> StoredArchive:
+def store_rows(
+    bucket: Bucket,
+    key: str,
+    rows: RowSorter,
+    directory: Path,
+    other_key: Callable[[], str] | None = None,
+    *,
+    is_first: bool = False,
+) -> StoredArchive:
     """Put all rows under a key; an object that has exactly these bytes already is left alone.
 
-    directory: for one file of the size of the object. What is written is proven to stand in S3.
-    Raises ArchiveFailed.
+    directory: for one file of the size of the object. other_key: the next key to try where another
+    object stands under the one before; without it that object is replaced. is_first: an object
+    with these bytes cannot be of an earlier try, so it is another one. What is written is proven to
+    stand in S3. Raises ArchiveFailed.
     """
     with DayWriter(directory / "day.deflate") as writer:
         writer.add_hour(rows.pieces())
         file = writer.finish(complete=True)
     old = look(bucket, key)
-    if old is not None and _is(bucket, key, old, file):
-        return StoredArchive(key, old, file.entry, written=False)
-    version = upload(bucket, key, _pieces(file), _size_bytes(file), lambda: None)
+    while old is not None:
+        if not is_first and _is(bucket, key, old, file):
+            return StoredArchive(key, old, file.entry, written=False)
+        if other_key is None:
+            break
+        key = other_key()
+        old = look(bucket, key)
+    version = upload(bucket, key, lambda: _pieces(file), _size_bytes(file), lambda: None)
     return StoredArchive(key, version, file.entry, written=True)
 
 

@@ -8,7 +8,7 @@ day's size.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -66,21 +66,25 @@ class DayFile:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a day was written, to return to."""
+    """How far a day was written, to return to. hours: lines of each hour, where they count."""
 
     bytes: int
     lines: int
     crc32: int
     deflated_bytes: int
+    hours: tuple[int, ...] | None = None
 
 
 class DayWriter:
-    """Writes one day, hour by hour in time order. Use as a context manager, then `finish`."""
+    """Writes one day, hour by hour in time order. Use as a context manager, then `finish`.
 
-    def __init__(self, path: Path) -> None:
+    counts_hours: whether the index shall tell the lines of each hour.
+    """
+
+    def __init__(self, path: Path, *, counts_hours: bool = False) -> None:
         self._path = path
         self._file = path.open("wb")
-        self._at = Mark(0, 0, 0, 0)
+        self._at = Mark(0, 0, 0, 0, (0,) * 24 if counts_hours else None)
 
     def __enter__(self) -> Self:
         return self
@@ -99,8 +103,12 @@ class DayWriter:
         self._file.truncate()
         self._at = mark
 
-    def add_hour(self, blocks: Iterable[bytes]) -> None:
-        """Add one hour's NDJSON, in pieces of any size. An hour without lines leaves no trace."""
+    def add_hour(self, blocks: Iterable[bytes], hour: int = 0) -> None:
+        """Add one hour's NDJSON, in pieces of any size. An hour without lines leaves no trace.
+
+        hour: 0 to 23; matters only where hours are counted.
+        """
+        lines_before = self._at.lines
         compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, _RAW)
         buffer = bytearray()
         used = False
@@ -113,25 +121,29 @@ class DayWriter:
         if used:
             self._deflate(compressor, bytes(buffer))
             self._write(compressor.flush(isal_zlib.Z_FULL_FLUSH))
+        if self._at.hours is not None:
+            hours = list(self._at.hours)
+            hours[hour] += self._at.lines - lines_before
+            self._at = replace(self._at, hours=tuple(hours))
 
     def finish(self, *, complete: bool) -> DayFile:
         """Close the file and say what the day holds."""
         self._file.close()
         at = self._at
-        entry = DayEntry(at.bytes, complete, at.crc32, at.deflated_bytes, at.lines)
+        entry = DayEntry(at.bytes, complete, at.crc32, at.deflated_bytes, at.lines, at.hours)
         return DayFile(self._path, entry)
 
     def _deflate(self, compressor: "isal_zlib.Compress", block: bytes) -> None:
         at = self._at
-        self._at = Mark(
-            at.bytes + len(block),
-            at.lines + block.count(b"\n"),
-            isal_zlib.crc32(block, at.crc32),
-            at.deflated_bytes,
+        self._at = replace(
+            at,
+            bytes=at.bytes + len(block),
+            lines=at.lines + block.count(b"\n"),
+            crc32=isal_zlib.crc32(block, at.crc32),
         )
         self._write(compressor.compress(block))
 
     def _write(self, data: bytes) -> None:
         at = self._at
         self._file.write(data)
-        self._at = Mark(at.bytes, at.lines, at.crc32, at.deflated_bytes + len(data))
+        self._at = replace(at, deflated_bytes=at.deflated_bytes + len(data))

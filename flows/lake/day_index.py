@@ -92,5 +92,5 @@ def change_index(bucket: Bucket, key: str, change: Callable[[DayIndex], DayIndex
     new = change(old)
     if new != old:
         text = msgspec.json.encode(new)
-        upload(bucket, key, [text], len(text), lambda: None)
+        upload(bucket, key, lambda: [text], len(text), lambda: None)
     return new

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from flows.lake.archive_reader import unreadable
 from flows.lake.bucket import Bucket
-from flows.lake.inflate import GZIP, inflated, is_bomb
+from flows.lake.inflate import GZIP, inflated
 from flows.lake.objects import ObjectVersion, read_range
+from flows.settings import Limits
 
 _MAGIC = b"\x1f\x8b\x08"  # gzip, deflated
 _SMALLEST_BYTES = 20  # header, an empty deflate stream, trailer
@@ -27,6 +28,7 @@ class GzipArchive:
     key: str
     version: ObjectVersion
     ndjson_bytes: int
+    limits: Limits
 
     def blocks(self) -> Iterator[bytes]:
         """The content in order, in blocks of at most inflate.BLOCK_BYTES.
@@ -46,15 +48,17 @@ class GzipArchive:
         try:
             for block in inflated(counted(), GZIP):
                 inflated_bytes += len(block)
-                if is_bomb(inflated_bytes, deflated_bytes):
+                if self.limits.is_bomb(inflated_bytes, deflated_bytes):
                     raise unreadable(self.key, "it inflates to too much: a gzip bomb")
                 yield block
         except ValueError as error:
             raise unreadable(self.key, f"its gzip data are damaged: {error}") from error
 
 
-def open_gzip(bucket: Bucket, key: str, version: ObjectVersion) -> GzipArchive:
-    """Read the ends of this version of the archive `key`.
+def open_gzip(
+    bucket: Bucket, key: str, version: ObjectVersion, limits: Limits | None = None
+) -> GzipArchive:
+    """Read the ends of this version of the archive `key`. limits: by default of the environment.
 
     Raises Interrupted(reason="unreadable_file") for what is no gzip file or is empty; ArchiveFailed
     where S3 fails.
@@ -66,4 +70,4 @@ def open_gzip(bucket: Bucket, key: str, version: ObjectVersion) -> GzipArchive:
         raise unreadable(key, "it is no gzip file")
     trailer = b"".join(read_range(bucket, key, version, version.size_bytes - 4, 4))
     (size,) = struct.unpack("<I", trailer)
-    return GzipArchive(bucket, key, version, size)
+    return GzipArchive(bucket, key, version, size, limits or Limits.load())

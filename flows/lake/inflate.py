@@ -8,17 +8,8 @@ from isal import igzip_lib
 # Python's lock.
 BLOCK_BYTES = 1024 * 1024
 
-# NDJSON deflates to a tenth. Only repetition made on purpose passes 500; it matters when large.
-BOMB_RATIO = 500
-BOMB_FLOOR_BYTES = 100 * 1024 * 1024
-
 DEFLATE: int = igzip_lib.DECOMP_DEFLATE
 GZIP: int = igzip_lib.DECOMP_GZIP  # its header is read, its CRC and length are checked
-
-
-def is_bomb(inflated_bytes: int, deflated_bytes: int) -> bool:
-    """Whether so many bytes came out of so few on purpose."""
-    return inflated_bytes > BOMB_FLOOR_BYTES and inflated_bytes > BOMB_RATIO * deflated_bytes
 
 
 def inflated(parts: Iterable[bytes], container: int) -> Iterator[bytes]:

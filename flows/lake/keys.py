@@ -89,14 +89,3 @@ def parse_day_key(key: str) -> DayKey | None:
     except ValueError:
         return None
     return DayKey(int(found["application_id"]), found["table"], moment)
-
-
-def archived_day(key: str) -> date | None:
-    """The day of a day archive, the Monday of a weekly one; None for snapshots and other keys."""
-    week = week_of_key(key)
-    if week is not None:
-        return week.monday
-    found = parse_day_key(key)
-    if found is None or isinstance(found.moment, datetime):
-        return None
-    return found.moment

@@ -13,10 +13,7 @@ from typing import Protocol
 from flows.errors import Interrupted
 from flows.lake.objects import ObjectVersion
 from flows.lake.prefetch import prefetched
-
-# PostgreSQL holds 1 GB in a value and needs a multiple of a line while it reads it. No vendor sends
-# a hundredth of this.
-LINE_LIMIT_BYTES = 256 * 1024 * 1024
+from flows.settings import Limits
 
 # COPY is fastest in blocks of 32 to 64 KB: a larger one blocks the sending socket and ends the
 # overlap of client and server. 64 KB of events make 32 KB of rows.
@@ -43,6 +40,10 @@ class LineArchive(Protocol):
     @property
     def ndjson_bytes(self) -> int:
         """How much it says that it holds; good for a progress, not for a check."""
+
+    @property
+    def limits(self) -> Limits:
+        """What it may be at most."""
 
     def blocks(self) -> Iterator[bytes]:
         """The NDJSON in order; raises Interrupted where it is damaged, at the latest at the end."""
@@ -82,9 +83,12 @@ class LineStream:
     file may grow behind it.
     """
 
-    def __init__(self, blocks: Iterator[bytes], file_key: str) -> None:
-        self._units: Generator[_Unit, None, None] = prefetched(_units(blocks))
-        self._file_key = file_key
+    def __init__(self, archive: LineArchive) -> None:
+        self._line_max_bytes = archive.limits.line_max_bytes
+        self._units: Generator[_Unit, None, None] = prefetched(
+            _units(archive.blocks(), self._line_max_bytes)
+        )
+        self._file_key = archive.key
         self._data = b""
         self._checksum_before: _Hash = hashlib.sha256()
         self._offset = 0
@@ -145,7 +149,8 @@ class LineStream:
             return False
         if unit.data is None:
             raise Interrupted(
-                f"{self._file_key}, line {self.position}: longer than {LINE_LIMIT_BYTES:,} bytes",
+                f"{self._file_key}, line {self.position}: longer than"
+                f" {self._line_max_bytes:,} bytes (DWH_LINE_MAX_BYTES)",
                 reason="unreadable_line",
                 file_key=self._file_key,
                 failed_line=self.position,
@@ -156,29 +161,33 @@ class LineStream:
         return True
 
 
-def _units(blocks: Iterator[bytes]) -> Iterator[_Unit]:
+def _units(blocks: Iterator[bytes], line_max_bytes: int) -> Iterator[_Unit]:
     checksum = hashlib.sha256()
-    for data in _whole_lines(blocks):
+    for data in _whole_lines(blocks, line_max_bytes):
         yield _Unit(data, checksum.copy())
         if data is not None:
             checksum.update(data)
 
 
-def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes | None]:
+def _whole_lines(blocks: Iterator[bytes], line_max_bytes: int) -> Iterator[bytes | None]:
     """The same bytes, cut behind line ends only; the last line gets its \\n where it has none.
 
     Ends with None in place of a line beyond the limit.
     """
     carry: list[bytes] = []
+    carried_bytes = 0
     for block in blocks:
         end = block.rfind(b"\n") + 1
+        # No block is larger than any limit: only a line that began in an earlier one can pass it.
+        if carry and carried_bytes + (block.find(b"\n") if end else len(block)) > line_max_bytes:
+            yield None
+            return
         if end:
             yield b"".join((*carry, block[:end]))
             carry.clear()
+            carried_bytes = 0
         if end < len(block):
             carry.append(block[end:])
-            if sum(map(len, carry)) > LINE_LIMIT_BYTES:
-                yield None
-                return
+            carried_bytes += len(block) - end
     if carry:
         yield b"".join((*carry, b"\n"))

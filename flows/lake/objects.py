@@ -4,14 +4,20 @@ import base64
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, wait
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from flows.crew import Crew, awaited
 from flows.errors import ArchiveFailed
 from flows.lake.bucket import Bucket
+from flows.patience import patiently
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
 
 #: S3 wants parts of at least 5 MiB and at most 10,000 of them.
 _PART_BYTES = 8 * 1024 * 1024
@@ -20,8 +26,8 @@ _MOST_PARTS = 9_000
 _PARTS_AT_ONCE = 2
 
 _READ_BYTES = 1024 * 1024
-#: A connection that breaks while an object is read is opened again behind the last byte.
-_READ_TRIES = 5
+#: An S3 that does not take back an upload within this will not do so in time for anybody.
+_ABORT_S = 3.0
 
 
 class ObjectChanged(ArchiveFailed):
@@ -76,73 +82,177 @@ def read_range(
 ) -> Iterator[bytes]:
     """Bytes of one version of an object, in pieces of at most 1 MiB.
 
-    ObjectChanged if the object is another one by now; ArchiveFailed if reading keeps breaking.
+    A body that breaks off is asked for again behind its last byte. ObjectChanged if the object is
+    another one by now; ArchiveFailed if reading keeps breaking.
     """
-    done = tries = 0
-    while done < length:
+    with closing(_Rest(bucket, key, version, start, start + length)) as rest:
+        while rest.start < rest.end:
+            # Each piece is progress: tries are counted from the last one on.
+            yield patiently(_is_cut, what=f"reading {key}")(rest.read)
+
+
+class _BodyCut(ArchiveFailed):
+    """The connection broke in the middle of an object."""
+
+
+def _is_cut(error: BaseException) -> bool:
+    return isinstance(error, _BodyCut)
+
+
+@dataclass(slots=True)
+class _Rest:
+    """What is still to be read of a range; start moves with each piece."""
+
+    bucket: Bucket
+    key: str
+    version: ObjectVersion
+    start: int
+    end: int
+    _body: "StreamingBody | None" = None
+
+    def read(self) -> bytes:
+        """The next piece, never an empty one."""
+        body = self._body or self._open()
+        piece = b""
+        why = "it ended too early"
         try:
-            answer = bucket.client.get_object(
-                Bucket=bucket.name, Key=key, Range=f"bytes={start + done}-{start + length - 1}"
+            piece = body.read(_READ_BYTES)
+        except BotoCoreError as error:
+            why = str(error)
+        if not piece:
+            self.close()
+            raise _BodyCut(
+                f"{self.key} could not be read behind byte {self.start}: {why}", file_key=self.key
             )
-            if answer["ETag"].strip('"') != version.etag:
-                raise ObjectChanged(f"{key} was written by someone else meanwhile", file_key=key)
-            with answer["Body"] as body:
-                while piece := body.read(_READ_BYTES):
-                    done += len(piece)
-                    yield piece
-        except (BotoCoreError, ClientError) as error:
-            tries += 1
-            if tries >= _READ_TRIES:
-                raise ArchiveFailed(f"{key} could not be read: {error}", file_key=key) from error
-        else:
-            if done < length:
-                tries += 1
-                if tries >= _READ_TRIES:
-                    raise ArchiveFailed(f"{key} ends after {start + done} bytes", file_key=key)
+        self.start += len(piece)
+        return piece
+
+    def _open(self) -> "StreamingBody":
+        with s3_errors(self.key, "read"):
+            answer = self.bucket.client.get_object(
+                Bucket=self.bucket.name, Key=self.key, Range=f"bytes={self.start}-{self.end - 1}"
+            )
+        self._body = answer["Body"]
+        if answer["ETag"].strip('"') != self.version.etag:
+            raise ObjectChanged(
+                f"{self.key} was written by someone else meanwhile", file_key=self.key
+            )
+        return self._body
+
+    def close(self) -> None:
+        """Let the connection go."""
+        body, self._body = self._body, None
+        if body is not None:
+            body.close()
 
 
 def upload(
     bucket: Bucket,
     key: str,
-    pieces: Iterable[bytes],
+    pieces: Callable[[], Iterable[bytes]],
     size_bytes: int,
     before_completion: Callable[[], None],
 ) -> ObjectVersion:
     """Write an object of a known size in parts, and prove that it stands in S3 as it was sent.
 
     Nothing is visible under the key until all parts are there; any failure before leaves the old
-    object. before_completion: called when all parts are sent; what it raises gives the upload up.
+    object. pieces: gives the content from its start; called again where S3 has lost the upload.
+    before_completion: called when all parts are sent; what it raises gives the upload up.
     Raises ArchiveFailed, also when S3 holds something else afterwards.
     """
+    return patiently(_is_lost, what=f"writing {key}")(
+        lambda: _upload_once(bucket, key, pieces(), size_bytes, before_completion)
+    )
+
+
+class _UploadLost(ArchiveFailed):
+    """S3 knows nothing of an upload that was begun: its server was restarted, or it was cleaned."""
+
+
+def _is_lost(error: BaseException) -> bool:
+    return isinstance(error, _UploadLost)
+
+
+def _upload_once(
+    bucket: Bucket,
+    key: str,
+    pieces: Iterable[bytes],
+    size_bytes: int,
+    before_completion: Callable[[], None],
+) -> ObjectVersion:
     part_bytes = max(_PART_BYTES, -(-size_bytes // _MOST_PARTS))
     sums = _Sums()
     with s3_errors(key, "written"):
         upload_id = bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)["UploadId"]
         completed = False
         try:
-            parts = _send_parts(bucket, key, upload_id, pieces, part_bytes, sums)
+            with _lost_upload(key):
+                parts = _send_parts(bucket, key, upload_id, pieces, part_bytes, sums)
             if sums.size_bytes != size_bytes:
                 raise ArchiveFailed(
                     f"{key}: {sums.size_bytes} bytes came instead of {size_bytes}", file_key=key
                 )
             before_completion()
-            bucket.client.complete_multipart_upload(
-                Bucket=bucket.name,
-                Key=key,
-                UploadId=upload_id,
-                MultipartUpload={
-                    "Parts": [
-                        {"ETag": etag, "PartNumber": number} for number, etag in enumerate(parts, 1)
-                    ]
-                },
-            )
+            with _lost_upload(key):
+                _complete(bucket, key, upload_id, parts, sums)
             completed = True
         finally:
             if not completed:
-                bucket.client.abort_multipart_upload(
-                    Bucket=bucket.name, Key=key, UploadId=upload_id
-                )
+                _abort(bucket, key, upload_id)
     return _prove(bucket, key, sums)
+
+
+@contextmanager
+def _lost_upload(key: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if not _is_unknown(error):
+            raise
+        raise _UploadLost(f"{key}: S3 has lost the upload", file_key=key) from error
+
+
+def _complete(bucket: Bucket, key: str, upload_id: str, parts: list[str], sums: "_Sums") -> None:
+    try:
+        bucket.client.complete_multipart_upload(
+            Bucket=bucket.name,
+            Key=key,
+            UploadId=upload_id,
+            MultipartUpload={
+                "Parts": [
+                    {"ETag": etag, "PartNumber": number} for number, etag in enumerate(parts, 1)
+                ]
+            },
+        )
+    except ClientError as error:
+        # Where the answer of S3 was lost, boto3 asks again for what is done already.
+        if not _is_unknown(error) or not _stands(look(bucket, key), sums):
+            raise
+
+
+def _is_unknown(error: ClientError) -> bool:
+    return error.response["Error"].get("Code") == "NoSuchUpload"
+
+
+def _stands(version: ObjectVersion | None, sums: "_Sums") -> bool:
+    """Whether an object is what was sent, as far as its size and ETag tell."""
+    return (
+        version is not None and version.size_bytes == sums.size_bytes and version.etag in sums.etags
+    )
+
+
+def _abort(bucket: Bucket, key: str, upload_id: str) -> None:
+    """Have S3 forget the parts. What fails here is told by what came before; nor is it waited for.
+
+    Parts that stay are seen by nobody but the bill: a lifecycle rule of the bucket removes them.
+    """
+
+    def abort() -> None:
+        with suppress(BotoCoreError, ClientError):
+            bucket.client.abort_multipart_upload(Bucket=bucket.name, Key=key, UploadId=upload_id)
+
+    with Crew(1, "abort-upload") as crew:
+        wait([crew.submit(abort)], _ABORT_S)
 
 
 class _Sums:
@@ -190,12 +300,12 @@ def _send_parts(
 
     etags: list[str] = []
     waiting: deque[Future[str]] = deque()
-    with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
+    with Crew(_PARTS_AT_ONCE, "upload") as crew:
         for number, part in enumerate(_in_parts(pieces, part_bytes), 1):
             if len(waiting) == _PARTS_AT_ONCE:
-                etags.append(waiting.popleft().result())
-            waiting.append(pool.submit(send, number, part, sums.add(part)))
-        etags.extend(future.result() for future in waiting)
+                etags.append(awaited(waiting.popleft()))
+            waiting.append(crew.submit(send, number, part, sums.add(part)))
+        etags.extend(awaited(future) for future in waiting)
     return etags
 
 

@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from flows.crew import Crew, awaited
 
 T = TypeVar("T")
 
@@ -15,11 +16,11 @@ def prefetched(items: Iterator[T], depth: int = 2) -> Generator[T, None, None]:
     Pays where making an item waits for the network or leaves Python's lock (inflate, checksums).
     """
     end: list[T] = []
-    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as pool:
-        # One worker takes one item after the other, so the order stays.
-        ahead = deque(pool.submit(_next, items) for _ in range(depth))
-        while (found := ahead.popleft().result()) != end:
-            ahead.append(pool.submit(_next, items))
+    with Crew(1, "prefetch") as crew:
+        # One thread takes one item after the other, so the order stays.
+        ahead = deque(crew.submit(_next, items) for _ in range(depth))
+        while (found := awaited(ahead.popleft())) != end:
+            ahead.append(crew.submit(_next, items))
             yield found[0]
 
 

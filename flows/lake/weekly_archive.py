@@ -128,8 +128,13 @@ def _merge(
         if look(bucket, key) != (seen if old is None else old.version):
             raise ObjectChanged(f"{key} was written by someone else meanwhile", file_key=key)
 
-    pieces = _pieces(bucket, index, old, new)
-    version = upload(bucket, key, pieces, _size_bytes(index), demand_unchanged)
+    version = upload(
+        bucket,
+        key,
+        lambda: _pieces(bucket, index, old, new),
+        _size_bytes(index),
+        demand_unchanged,
+    )
     return WeeklyArchive(key, version, index), True
 
 

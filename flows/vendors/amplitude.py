@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Self
@@ -59,18 +59,22 @@ class Fetched:
     """What became of a window.
 
     has_data: at least one answer was a zip; ready: all its hours were old enough, so that nothing
-    can be missing; downloaded_bytes: sum of the answers' sizes.
+    can be missing; downloaded_bytes: sum of the answers' sizes; refused_hours: the fewest hours
+    that proved too many for one answer, None where none did.
     """
 
     has_data: bool
     ready: bool
     downloaded_bytes: int
+    refused_hours: int | None = None
 
     def __add__(self, other: "Fetched") -> "Fetched":
+        refused = [hours for hours in (self.refused_hours, other.refused_hours) if hours]
         return Fetched(
             self.has_data or other.has_data,
             self.ready and other.ready,
             self.downloaded_bytes + other.downloaded_bytes,
+            min(refused, default=None),
         )
 
 
@@ -78,7 +82,8 @@ class ExportClient:
     """Asks the Export API of one project. Thread-safe; use as a context manager.
 
     source: "web" or "mobile". directory: for temporary files (default: the system's).
-    now: the clock that says which hours are ready. MissingSetting if the key pair is not set.
+    now: the clock that says which hours are ready. widest_hours: wider windows are not asked but
+    halved at once, as they are known to be too large. MissingSetting if the key pair is not set.
     """
 
     def __init__(
@@ -89,6 +94,7 @@ class ExportClient:
         directory: Path | None = None,
         retries: Retries | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        widest_hours: int = 24,
     ) -> None:
         self._base_url = str(settings.base_url)
         self._source = source
@@ -96,6 +102,7 @@ class ExportClient:
         self._directory = directory
         self._retries = retries or Retries()
         self._now = now
+        self._widest_hours = max(1, widest_hours)
         self._stopped = threading.Event()
         self._http = httpx.Client(
             timeout=_TIMEOUT,
@@ -122,14 +129,20 @@ class ExportClient:
         so it must forget what it took from the broken one.
         Raises Forbidden, WindowTooLarge, VendorFailed.
         """
+        if window.hours > self._widest_hours:
+            return self._fetch_halves(window, take)
         question = Question(self._base_url, self._source, window, *self._key_pair)
         answer, fetched = self._insist(question, take)
         if isinstance(answer, TooLarge | TimedOut):
             if window.hours > 1:
-                first, second = window.halves()
-                return self.fetch(first, take) + self.fetch(second, take)
+                halves = self._fetch_halves(window, take)
+                return replace(halves, refused_hours=halves.refused_hours or window.hours)
             raise too_large(question) if isinstance(answer, TooLarge) else timed_out(question)
         return fetched
+
+    def _fetch_halves(self, window: Window, take: Take) -> Fetched:
+        first, second = window.halves()
+        return self.fetch(first, take) + self.fetch(second, take)
 
     def _insist(self, question: Question, take: Take) -> tuple[Answer, Fetched]:
         """Ask until the answer is one that asking again would not better."""

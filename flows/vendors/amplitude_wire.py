@@ -140,7 +140,10 @@ def understand(
     if status == 200:
         if start_of_body.startswith(_ZIP_STARTS):
             return Data()
-        return Again(f"a 200 that is no zip but {quoted(start_of_body)}", status)
+        # It may be events, and so patients' data: nothing but a web server's page is repeated.
+        kind = headers.get("content-type") or "nameless"
+        said = quoted(start_of_body) if is_page(headers, start_of_body) else f"{kind} content"
+        return Again(f"a 200 that is no zip but {said}", status)
     if status in (401, 403):
         raise Forbidden(
             f"Amplitude refuses the key pair in {question.key_pair} at {question.host} ({status}):"

@@ -5,6 +5,7 @@ padded and members stand in any order. An answer may have 4 GB; memory stays at 
 member's CRC and length are checked while it is read.
 """
 
+import io
 import re
 import struct
 import zipfile
@@ -20,17 +21,52 @@ from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
 from flows.errors import VendorFailed
+from flows.settings import Limits
 from flows.vendors.amplitude_wire import VENDOR
 from flows.windows import Window
 
-_NAME = re.compile(r"(?:.*/)?[^/]*_(\d{4}-\d\d-\d\d)_(\d{1,2})#(\d+)\.json\.gz")
+_NAME = re.compile(r"(?:[\w-]+/)?[\w-]*_(\d{4}-\d\d-\d\d)_(\d{1,2})#(\d+)\.json\.gz")
 
 #: Compressed bytes per read and most NDJSON bytes per block: large enough that Python's share of
 #: the time is small, small enough that four readers need a few MB.
 _READ_BYTES = 256 * 1024
 _BLOCK_BYTES = 1024 * 1024
 
+#: A member's place in the directory: 46 bytes, its name, extra fields. Amplitude's take 120.
+_ENTRY_BYTES = 512
+
 _GZIP = 31  # a gzip container, its header and trailer checked
+
+
+class _ZipFile(io.FileIO):
+    """A file whose directory is not read into memory if it is too large; blocks are far smaller."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        super().__init__(path)
+        self._most_bytes = limits.archive_max_members * _ENTRY_BYTES + _READ_BYTES
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > self._most_bytes:
+            raise zipfile.BadZipFile("its directory is too large (DWH_ARCHIVE_MAX_MEMBERS)")
+        return super().read(-1 if size is None else size) or b""
+
+
+class _Meter:
+    """Counts what came out of an answer."""
+
+    def __init__(self, path: Path, window: Window, limits: Limits) -> None:
+        self._window = window
+        self._limits = limits
+        self._deflated_bytes = path.stat().st_size
+        self._inflated_bytes = 0
+
+    def pass_on(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """The same blocks; VendorFailed where they are too many for the file."""
+        for block in blocks:
+            self._inflated_bytes += len(block)
+            if self._limits.is_bomb(self._inflated_bytes, self._deflated_bytes):
+                raise _broken("it inflates to too much: a zip bomb", self._window)
+            yield block
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,18 +76,29 @@ class _Member:
     name: str
 
 
-def read_hours(path: Path, window: Window) -> Iterator[tuple[datetime, Iterator[bytes]]]:
+def read_hours(
+    path: Path, window: Window, limits: Limits | None = None
+) -> Iterator[tuple[datetime, Iterator[bytes]]]:
     """Each hour of an export in time order, with its NDJSON as blocks of bytes (not of lines).
 
     Members of an hour follow each other by partition number; a member that does not end in a
     newline is given one. Each hour's blocks must be used up before the next hour is asked for.
-    Raises VendorFailed for whatever is wrong with the zip, a member, or a name: the answer is
-    broken.
+    limits: by default of the environment. Raises VendorFailed for whatever is wrong with the zip, a
+    member, or a name, and for more than the limits allow: the answer is broken.
     """
-    with _broken_is_said(window), zipfile.ZipFile(path) as archive:
+    limits = limits or Limits.load()
+    meter = _Meter(path, window, limits)
+    with (
+        _broken_is_said(window),
+        _ZipFile(path, limits) as file,
+        zipfile.ZipFile(file) as archive,
+    ):
+        if len(archive.namelist()) > limits.archive_max_members:
+            raise _broken("it has too many members (DWH_ARCHIVE_MAX_MEMBERS)", window)
         members = sorted(_members(archive, window))
         for hour, group in groupby(members, key=lambda member: member.hour):
-            yield hour, _blocks(archive, [member.name for member in group], window)
+            names = [member.name for member in group]
+            yield hour, meter.pass_on(_blocks(archive, names, window))
 
 
 @contextmanager
@@ -68,18 +115,20 @@ def _broken_is_said(window: Window) -> Iterator[None]:
         struct.error,
         ValueError,  # names, dates and offsets that make no sense
     ) as error:
-        raise _broken(f"a damaged zip ({error})", window) from error
+        raise _broken(f"a damaged zip ({str(error)[:200]})", window) from error
 
 
 def _members(archive: zipfile.ZipFile, window: Window) -> Iterator[_Member]:
     for info in archive.infolist():
-        if info.is_dir():
+        if info.filename.endswith("/"):
             continue
         found = _NAME.fullmatch(info.filename)
         if found is None or int(found[2]) > 23:
-            raise _broken(f"a member called {info.filename!r}", window)
+            raise _broken(f"a member called {info.filename[:100]!r}", window)
         day = datetime.strptime(found[1], "%Y-%m-%d").replace(tzinfo=UTC)
         hour = day + timedelta(hours=int(found[2]))
+        if info.header_offset < 0:
+            raise _broken("a member that begins before the zip does", window)
         if not window.start <= hour < window.end:
             raise _broken(f"a member of an hour that was not asked: {info.filename!r}", window)
         yield _Member(hour, int(found[3]), info.filename)

@@ -18,7 +18,7 @@ from typing import IO, Any, Self
 import httpx
 
 from flows.errors import VendorFailed
-from flows.settings import AppMetrica
+from flows.settings import AppMetrica, Limits
 from flows.vendors.appmetrica_wire import (
     BUSY_INTERVALS,
     BYTES_TO_UNDERSTAND,
@@ -81,12 +81,13 @@ class Watch:
     """What a caller is told while a job runs.
 
     begun: the vendor has taken a part of a job into its queue; progress: what it says of it;
-    received: bytes that came.
+    received: bytes that came; refused: the vendor wants more parts.
     """
 
     begun: Callable[[Place], None] = lambda _: None
     progress: Callable[[Waiting], None] = lambda _: None
     received: Callable[[int], None] = lambda _: None
+    refused: Callable[[Place], None] = lambda _: None
 
 
 class LogsClient:
@@ -104,6 +105,7 @@ class LogsClient:
         retries: Retries | None = None,
     ) -> None:
         self._settings = settings
+        self._limits = Limits.load()
         self._base_url = str(settings.base_url)
         self._token = settings.api_key.get_secret_value()
         self._directory = directory
@@ -150,6 +152,7 @@ class LogsClient:
                 answer = self._insist(question, take, place, watch, anew=not takes_up(place))
             part_number += 1
             if isinstance(answer, MoreParts):
+                watch.refused(place)
                 parts_count, part_number = parts_count * 2, 0
                 if parts_count > MOST_PARTS:
                     raise too_many_parts(question)
@@ -261,6 +264,8 @@ class LogsClient:
                     status = 200
                     for chunk in chunks:
                         file.write(chunk)
+                        if self._limits.is_bomb(file.tell(), response.num_bytes_downloaded):
+                            raise broken(question.window, "it inflates to too much: a gzip bomb")
                         watch.received(len(chunk))
                         self._check_stopped(question.window)
                 return answer

@@ -12,6 +12,7 @@ import psycopg
 
 from flows.errors import ArchiveFailed, Interrupted
 from flows.lake.line_stream import LineStream
+from flows.stopping import demand_going_on
 from flows.warehouse import ledger
 from flows.warehouse.copy_rows import Block
 from flows.warehouse.ledger import Load
@@ -93,6 +94,7 @@ def copy_lines(
             with connection.transaction():
                 with connection.cursor() as cursor, cursor.copy(table.copy) as copy:
                     while stream.byte_count - chunk.first_byte < commit_bytes:
+                        demand_going_on()
                         try:
                             slab = stream.take()
                         except (Interrupted, ArchiveFailed) as error:

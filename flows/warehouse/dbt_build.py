@@ -6,20 +6,25 @@ that it also holds against people who run plain `dbt build`; here one only waits
 
 import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from flows.errors import BuildFailed, WarehouseBusy
 from flows.settings import PROJECT, Dwh
+from flows.stopping import pause
 from flows.warehouse.connection import connect, warehouse_errors
 
 DBT_PROJECT = PROJECT / "dbt_project"
 #: The test whose failures are data's fault; every other failure is the project's or the server's.
 GATE = "property_findings"
+#: The model that reads every row there is: only `reconcile` builds it, not every transform.
+RECONCILIATION = "reconciliation"
 #: Held to the end of the transaction: a session's lock outlives a closed connection by a moment.
 BUILD_LOCK = "pg_try_advisory_xact_lock(hashtext('dwh_helper build'), hashtext('dwh'))"
 #: Builds take minutes; whoever waits longer than this should look at who holds the lock.
@@ -78,7 +83,7 @@ def _wait_for_turn(settings: Dwh, deadline: float, say: Callable[[str], None]) -
             if not told:
                 say(f"{_BUSY}; waiting")
                 told = True
-            time.sleep(_POLL_S)
+            pause(_POLL_S)
 
 
 def _invoke(
@@ -96,9 +101,10 @@ def _invoke(
         # run_results.json would keep the server's messages, and with them values, on the disk.
         "--no-write-json",
         *(("--select", *select.split()) if select else ()),
+        *(() if RECONCILIATION in (select or "") else ("--exclude", RECONCILIATION)),
         *(("--full-refresh",) if full_refresh else ()),
     ]
-    with _database_url_in_environment(settings):
+    with _database_url_in_environment(settings), _sigterm_as_ctrl_c():
         say("dbt reads the project")
         answer = dbtRunner(callbacks=[_tell(say)]).invoke(arguments)
     if answer.exception is not None and not isinstance(answer.exception, Exception):
@@ -109,6 +115,32 @@ def _invoke(
     if results is None:
         raise BuildFailed(redact(f"dbt could not start: {answer.exception}"))
     return [_outcome(result) for result in results]
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """At Ctrl-C dbt ends its sessions in the server; other signals' errors only end its threads.
+
+    Prefect cancels a run by SIGTERM, which gets to Prefect's handler once dbt has done so. Without
+    a handler (plain Python) the signal ends the process at once, and its sessions with it.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+        if received:
+            handler(received[0], None)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ killed or stopped.
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 import psycopg
@@ -17,6 +17,7 @@ from flows.lake.bucket import Bucket
 from flows.lake.line_stream import LineArchive, LineStream
 from flows.lake.objects import ObjectVersion, look
 from flows.warehouse import ledger
+from flows.warehouse.connection import describe
 from flows.warehouse.copy_loader import Progress, ValueRefused, copy_lines, unreadable_line
 from flows.warehouse.landing import Landing
 from flows.warehouse.ledger import FileState, Load
@@ -71,7 +72,10 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class FileLoader:
-    """Loads one archive into its table, on a connection in autocommit. say: takes % log lines."""
+    """Loads one archive into its table, on a connection in autocommit. say: takes % log lines.
+
+    progress: goes on over several loaders of the file, where one lost its connection.
+    """
 
     connection: psycopg.Connection
     bucket: Bucket
@@ -80,6 +84,7 @@ class FileLoader:
     commit_bytes: int
     on_progress: Callable[[Progress], None]
     say: Callable[..., None]
+    progress: Progress
 
     @property
     def table(self) -> RawTable:
@@ -89,7 +94,7 @@ class FileLoader:
     def load(
         self, known: FileState, listed: ObjectVersion, start_after: int | None = None
     ) -> FileLoad:
-        """Load what is left of the file.
+        """Load what is left of the file; safe to repeat, on another connection too.
 
         known, listed: what the ledger and S3 said a moment ago. start_after: 0-based line up to
         which the caller believes it committed. Raises Interrupted, ArchiveFailed, BadRequest, and
@@ -102,14 +107,25 @@ class FileLoader:
         if not ledger.lock_file(self.connection, self.file_key, wait=False):
             self.say("%s: waiting for another loader", self.file_key)
             ledger.lock_file(self.connection, self.file_key, wait=True)
+        stopped_by: str | None = "stopped before its end"
         try:
-            return self._load_alone(start_after, started)
+            done = self._load_alone(start_after, started)
+            stopped_by = None
         except (Interrupted, ArchiveFailed) as error:
+            stopped_by = None
             self._note(error, listed)
             raise
+        except psycopg.Error as error:
+            stopped_by = describe(error)
+            raise
         finally:
-            if not self.connection.closed:
+            # Where the connection is gone, the server has let the file go; and no half-done load
+            # stands in the way of the next run, whatever the ledger says of it.
+            with suppress(psycopg.Error):
+                if stopped_by is not None:
+                    self._note_stop(stopped_by)
                 ledger.unlock_file(self.connection, self.file_key)
+        return done
 
     def _load_alone(self, start_after: int | None, started: float) -> FileLoad:
         # Asked again under the lock: another loader may have been here, the file may be newer.
@@ -124,16 +140,16 @@ class FileLoader:
             self._discard(state.partial)
             return report
         archive = self.landing.open_archive(self.bucket, self.file_key, version)
-        progress = Progress(self.file_key, archive.ndjson_bytes)
+        self.progress.total_bytes = archive.ndjson_bytes
         try:
-            return self._load_archive(archive, state, start_after, progress, started, careful=False)
+            return self._load_archive(archive, state, start_after, started, careful=False)
         except ValueRefused:
             self.say("%s: PostgreSQL refused a value; going on with care", self.file_key)
         # Once more from the last commit, sending only what was checked value by value.
         state = ledger.state(self.connection, self.file_key)
         refused: Interrupted
         try:
-            return self._load_archive(archive, state, start_after, progress, started, careful=True)
+            return self._load_archive(archive, state, start_after, started, careful=True)
         except ValueRefused as error:
             refused = unreadable_line(
                 self.file_key,
@@ -147,7 +163,6 @@ class FileLoader:
         archive: LineArchive,
         state: FileState,
         start_after: int | None,
-        progress: Progress,
         started: float,
         *,
         careful: bool,
@@ -155,7 +170,7 @@ class FileLoader:
         plan, stream = _survey(archive, state)
         with closing(stream):
             return self._load_rest(
-                archive.version, state, plan, stream, start_after, progress, started, careful
+                archive.version, state, plan, stream, start_after, started, careful
             )
 
     def _load_rest(
@@ -165,7 +180,6 @@ class FileLoader:
         plan: _Plan,
         stream: LineStream,
         start_after: int | None,
-        progress: Progress,
         started: float,
         careful: bool,
     ) -> FileLoad:
@@ -179,7 +193,7 @@ class FileLoader:
             return _already(state.tip, None, started)
         self._discard(plan.stale)
         load = self._enter(plan, version)
-        progress.skipped_bytes = stream.byte_count
+        self.progress.skipped_bytes = stream.byte_count - self.progress.bytes
         copy_lines(
             self.connection,
             self.table,
@@ -187,7 +201,7 @@ class FileLoader:
             stream,
             commit_bytes=self.commit_bytes,
             careful=careful,
-            progress=progress,
+            progress=self.progress,
             on_commit=self.on_progress,
         )
         done = ledger.complete(
@@ -198,7 +212,7 @@ class FileLoader:
             number_rows_of=self.table.name if self.table.has_ordinals else None,
         )
         status = SUPERSEDING if plan.supersedes else GROWN if state.tip is not None else LOADED
-        return _report(done, status, started, lines=progress.lines, bytes_=progress.bytes)
+        return _report(done, status, started, lines=self.progress.lines, bytes_=self.progress.bytes)
 
     def _enter(self, plan: _Plan, version: ObjectVersion) -> Load:
         if plan.partial is not None:
@@ -243,11 +257,17 @@ class FileLoader:
         if partial is not None:
             ledger.fail(self.connection, partial.load_id, str(error))
 
+    def _note_stop(self, why: str) -> None:
+        """A load that was cancelled, or that the server broke off, is not `loading` any more."""
+        partial = ledger.state(self.connection, self.file_key).partial
+        if partial is not None and partial.status == "loading":
+            ledger.fail(self.connection, partial.load_id, why)
+
 
 def _survey(archive: LineArchive, state: FileState) -> tuple[_Plan, LineStream]:
     """Compare the file's lines with what the ledger holds; the stream stands at plan.read_from."""
     tip, partial = state.tip, state.partial
-    stream = LineStream(archive.blocks(), archive.key)
+    stream = LineStream(archive)
     sums: dict[int, str] = {}
     for end in sorted({load.end for load in (tip, partial) if load is not None}):
         if not stream.advance(end):
@@ -263,7 +283,7 @@ def _survey(archive: LineArchive, state: FileState) -> tuple[_Plan, LineStream]:
             partial, stale = None, partial
     if stream.position != read_from:
         stream.close()
-        stream = LineStream(archive.blocks(), archive.key)
+        stream = LineStream(archive)
         stream.advance(read_from)
     return _Plan(start, read_from, partial, stale, tip is not None and not tip_holds), stream
 

@@ -14,8 +14,11 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier
 
+from flows.stopping import pause
+
 # Held while load_seq is given, so that it grows in the order in which loads become visible.
 SEQUENCE_LOCK = 7_305_201_802
+_ASK_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,14 @@ class FileState:
 def lock_file(connection: psycopg.Connection, file_key: str, *, wait: bool) -> bool:
     """Hold a file for this session, so that two loaders take turns; False if another holds it."""
     key = f"dwh-helper load {file_key}"
-    if wait:
-        connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (key,))
-        return True
-    row = connection.execute(
-        "select pg_try_advisory_lock(hashtextextended(%s, 0))", (key,)
-    ).fetchone()
-    return row == (True,)
+    while True:
+        row = connection.execute(
+            "select pg_try_advisory_lock(hashtextextended(%s, 0))", (key,)
+        ).fetchone()
+        if row == (True,) or not wait:
+            return row == (True,)
+        # Asked again and again, as a session that waits in the server could not be cancelled.
+        pause(_ASK_AGAIN_S)
 
 
 def unlock_file(connection: psycopg.Connection, file_key: str) -> None:

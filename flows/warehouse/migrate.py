@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from flows.patience import patiently
 from flows.settings import Dwh
 from flows.warehouse.connection import connect, warehouse_errors
 
@@ -33,11 +34,17 @@ def migrate(url: str | None = None) -> None:
     config.set_main_option("path_separator", "os")
     if _revision(url) == ScriptDirectory.from_config(config).get_current_head():
         return
+    # Safe to repeat: all revisions stand, or none does.
+    with warehouse_errors():
+        patiently()(lambda: _upgrade(url, config))
+
+
+def _upgrade(url: str, config: Config) -> None:
     # The creator lets libpq read the address, so that every form it knows works here too.
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: connect(url), poolclass=NullPool
     )
-    with warehouse_errors(), _bare_errors(), engine.begin() as connection:
+    with _bare_errors(), engine.begin() as connection:
         connection.execute(text(f"select pg_advisory_xact_lock({MIGRATION_LOCK})"))
         # Asked first: `create schema if not exists` needs a right that a later run may not have.
         if connection.scalar(text("select to_regnamespace('raw') is null")):

@@ -6,7 +6,7 @@ AUDIT = "select * from audit.permanent_property_conflicts order by ehr_id, prope
 
 
 def test_other_values_of_permanent_properties_are_listed_and_block_nothing(warehouse):
-    """One row for each other value, with its first record; not for equal, null or removed ones."""
+    """One row for each other value, both with their records; not for equal, null, removed ones."""
     warehouse.load(
         "w.zip",
         [
@@ -19,16 +19,19 @@ def test_other_values_of_permanent_properties_are_listed_and_block_nothing(wareh
             event(7, 7, {"ehr_id": "P2", "gender": "f"}),
         ],
     )
-    gone = warehouse.load("gone.zip", [event(8, 8, {"ehr_id": "P2", "gender": "m"})])
+    gone = warehouse.load(
+        "gone.zip", [event(8, 8, {"ehr_id": "P2", "gender": "m"})], source="amplitude_mobile"
+    )
     build = warehouse.build(tests="data")
     assert build.is_clean, build
     assert build.having("warn") == {"permanent_property_conflicts"}
+    first = ("amplitude_web", "w.zip")
     of_p1 = [
-        ("P1", "birth_date", "1980-01-01", "1981-01-01", 2, "amplitude_web", "w.zip", 2),
-        ("P1", "birth_date", "1980-01-01", "1982-01-01", 1, "amplitude_web", "w.zip", 3),
-        ("P1", "gender", "male", "female", 2, "amplitude_web", "w.zip", 2),
+        ("P1", "birth_date", "1980-01-01", *first, 0, "1981-01-01", 2, *first, 2),
+        ("P1", "birth_date", "1980-01-01", *first, 0, "1982-01-01", 1, *first, 3),
+        ("P1", "gender", "male", *first, 0, "female", 2, *first, 2),
     ]
-    of_p2 = [("P2", "gender", "female", "male", 1, "amplitude_web", "gone.zip", 0)]
+    of_p2 = [("P2", "gender", "female", *first, 6, "male", 1, "amplitude_mobile", "gone.zip", 0)]
     assert warehouse.execute(AUDIT) == of_p1 + of_p2
     warehouse.withdraw(gone)
     assert warehouse.build(tests="data").is_clean

@@ -9,20 +9,26 @@ import pytest
 
 from flows.errors import ArchiveFailed, Interrupted
 from flows.lake.archive_reader import open_archive
-from flows.lake.inflate import BLOCK_BYTES, BOMB_FLOOR_BYTES
+from flows.lake.inflate import BLOCK_BYTES
 from flows.lake.objects import ObjectChanged, ObjectVersion, look
+from flows.settings import BOMB_FLOOR_BYTES, Limits
 
 KEY = "amplitude/web/2025_week_02.zip"
 LINES = b'{"event_type":"a"}\n' * 20_000
 DATE_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def zipped(*members: bytes, method: int = zipfile.ZIP_DEFLATED, comment: bytes = b"") -> bytes:
+def zipped(
+    *members: bytes,
+    method: int = zipfile.ZIP_DEFLATED,
+    comment: bytes = b"",
+    name: str = "{}.ndjson",
+) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
         archive.comment = comment
         for number, member in enumerate(members):
-            archive.writestr(zipfile.ZipInfo(f"{number}.ndjson", DATE_TIME), member, method)
+            archive.writestr(zipfile.ZipInfo(name.format(number), DATE_TIME), member, method)
     return file.getvalue()
 
 
@@ -132,6 +138,13 @@ MIDDLE = len(GOOD) // 2
         ),
         (patched(GOOD, LOCAL, 6, b"\1\0"), "its member is encrypted"),
         (zipped(LINES, method=zipfile.ZIP_LZMA), "its member is packed by method 14, not deflate"),
+        *(
+            (zipped(LINES, name=name), "its member bears a path or an absurd name")
+            for name in (
+                *("../w.ndjson", "/etc/passwd", "a/b.ndjson", "a\\b", "C:w", "..", "", "x" * 256),
+                *("a\nb", "a\x1b[2J", "a\u202eb"),
+            )
+        ),
         (patched(GOOD, LOCAL, 0, b"XXXX"), "its member's header is damaged"),
         (
             patched(GOOD, CENTRAL, 20, struct.pack("<I", 2**31)),
@@ -169,6 +182,20 @@ def test_a_bomb_is_refused_before_it_inflates(bucket):
     """A member that would inflate to more than 500 times its size is not inflated."""
     size = BOMB_FLOOR_BYTES + 1
     assert refusal(bucket, zipped(bytes(size))) == f"it would inflate to {size:,} bytes: a zip bomb"
+
+
+@pytest.mark.parametrize(
+    "limits", [{"archive_max_bytes": 1000}, {"archive_max_ratio": 2, "archive_max_bytes": 10**12}]
+)
+def test_limits_are_settings(bucket, limits):
+    """A smaller limit refuses what the default takes, before a byte is inflated."""
+    size = 1001 if "archive_max_ratio" not in limits else BOMB_FLOOR_BYTES + 1
+    body = zipped(b"x" * size)
+    version = put(bucket, body)
+    if size == 1001:
+        assert open_archive(bucket, KEY, version).ndjson_bytes == size
+    with pytest.raises(Interrupted, match=f"would inflate to {size:,} bytes: a zip bomb"):
+        open_archive(bucket, KEY, version, Limits(**limits))
 
 
 def test_a_bomb_that_hides_its_size_stops_there(bucket):

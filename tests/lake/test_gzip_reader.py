@@ -9,8 +9,9 @@ import pytest
 from flows.errors import ArchiveFailed, Interrupted
 from flows.lake.bucket import Bucket
 from flows.lake.gzip_reader import open_gzip
-from flows.lake.inflate import BLOCK_BYTES, BOMB_FLOOR_BYTES
+from flows.lake.inflate import BLOCK_BYTES
 from flows.lake.objects import ObjectChanged, ObjectVersion, look
+from flows.settings import BOMB_FLOOR_BYTES, Limits
 
 KEY = "appmetrica/1111/events/2025-01-06.ndjson.gz"
 LINES = b'{"event_name":"a"}\n' * 20_000
@@ -105,6 +106,14 @@ def test_a_bomb_stops_before_it_has_inflated(bucket: Bucket) -> None:
     with pytest.raises(Interrupted, match="gzip bomb"):
         read.extend(len(block) for block in archive.blocks())
     assert sum(read) <= BOMB_FLOOR_BYTES + BLOCK_BYTES
+
+
+def test_more_than_the_setting_allows_is_a_bomb(bucket: Bucket) -> None:
+    """The trailer counts modulo 4 GiB, so what comes out is counted."""
+    version = put(bucket, GOOD)
+    assert len(list(open_gzip(bucket, KEY, version, Limits(archive_max_bytes=len(LINES))).blocks()))
+    with pytest.raises(Interrupted, match="gzip bomb"):
+        list(open_gzip(bucket, KEY, version, Limits(archive_max_bytes=len(LINES) - 1)).blocks())
 
 
 def test_an_object_that_changes_or_vanishes_is_no_finding(bucket: Bucket) -> None:

@@ -255,7 +255,7 @@ def test_an_upload_that_breaks_leaves_the_old_object(bucket: Bucket, tmp_path: P
 def test_fewer_bytes_than_announced_are_noticed(bucket: Bucket) -> None:
     """What stands in S3 is compared with what was to be written."""
     with pytest.raises(ArchiveFailed, match="instead of 9") as caught:
-        upload(bucket, "a", [b"1234", b"5678"], 9, lambda: None)
+        upload(bucket, "a", lambda: [b"1234", b"5678"], 9, lambda: None)
     assert caught.value.file_key == "a"
     assert bucket.client.list_objects_v2(Bucket=bucket.name).get("Contents", []) == []
 

@@ -56,9 +56,14 @@ def test_the_key_pair_is_never_shown() -> None:
     [
         (200, {}, b"PK\x03\x04\x14\x00", Data()),
         (200, {}, b"PK\x05\x06\x00\x00", Data()),
-        (200, {}, b"", Again("a 200 that is no zip but nothing", 200)),
+        (200, {}, b"", Again("a 200 that is no zip but nameless content", 200)),
         (200, {}, b"<html>", Again("a 200 that is no zip but '<html>'", 200)),
-        (200, {}, b"a\x00b\n", Again("a 200 that is no zip but 'a b'", 200)),
+        (
+            200,
+            {"content-type": "application/json"},
+            b'{"user_id": "a patient"}',
+            Again("a 200 that is no zip but application/json content", 200),
+        ),
         (404, {}, NOT_FOUND, NoData()),
         (404, {}, b"", NoData()),
         (404, {"content-type": "text/html"}, b"<html>" + NOT_FOUND, NoData()),

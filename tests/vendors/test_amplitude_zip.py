@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.errors import VendorFailed
+from flows.settings import BOMB_FLOOR_BYTES, Limits
 from flows.vendors.amplitude_zip import read_hours
 from flows.windows import Window
 
@@ -18,7 +19,7 @@ P = "434735/434735_2025-01-06_"
 def write_zip(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> Path:
     with zipfile.ZipFile(path, "w", method) as archive:
         for name, data in members.items():
-            archive.writestr(name, data)
+            archive.writestr(zipfile.ZipInfo(name), data, method)
     return path
 
 
@@ -95,6 +96,12 @@ def spoilt(position: int) -> bytes:
         {"434735/434735_2025-13-06_0#1.json.gz": gzip.compress(CONTENT)},
         {"434735/434735_2025-01-07_0#1.json.gz": gzip.compress(CONTENT)},
         {"434735/readme.txt": b"hello"},
+        *(
+            {f"{path}434735_2025-01-06_0#1.json.gz": gzip.compress(CONTENT)}
+            for path in ("../", "/", "a/b/", "a\\", "C:", "a\x1b[2J")
+        ),
+        {"": b""},
+        {f"{'x' * 60_000}/434735_2025-01-06_24#1.json.gz": b""},
     ],
     ids=[
         "cut before the trailer",
@@ -110,6 +117,16 @@ def spoilt(position: int) -> bytes:
         "month 13",
         "another day",
         "foreign name",
+        *(
+            "parent",
+            "root",
+            "nested",
+            "backslash",
+            "drive",
+            "control character",
+            "no name",
+            "long name",
+        ),
     ],
 )
 def test_damage_in_a_member_is_a_broken_answer(tmp_path: Path, members: dict[str, bytes]) -> None:
@@ -118,6 +135,30 @@ def test_damage_in_a_member_is_a_broken_answer(tmp_path: Path, members: dict[str
     with pytest.raises(VendorFailed, match="is broken") as caught:
         read(path)
     assert (caught.value.vendor, caught.value.window) == ("amplitude", str(DAY))
+    assert len(str(caught.value)) < 500
+
+
+def test_a_bomb_stops_while_it_inflates(tmp_path: Path) -> None:
+    """Zip around gzip around zeros: what came out is weighed against the whole file."""
+    bomb = gzip.compress(gzip.compress(bytes(2 * BOMB_FLOOR_BYTES)))
+    members = {f"{P}0#1.json.gz": gzip.decompress(bomb), f"{P}1#1.json.gz": b""}
+    path = write_zip(tmp_path / "x.zip", members, zipfile.ZIP_DEFLATED)
+    taken: list[int] = []
+    with pytest.raises(VendorFailed, match="a zip bomb"):
+        taken.extend(len(block) for _, blocks in read_hours(path, DAY) for block in blocks)
+    assert sum(taken) <= BOMB_FLOOR_BYTES + max(taken)
+
+
+def test_too_many_members_are_refused_by_setting(tmp_path: Path) -> None:
+    """One more than the setting allows; and a directory beyond all measure is not even read."""
+    members = {f"{P}{hour}#{part}.json.gz": b"" for hour in range(20) for part in range(20)}
+    path = write_zip(tmp_path / "x.zip", members)
+    assert len(list(read_hours(path, DAY, Limits(archive_max_members=400)))) == 20
+    with pytest.raises(VendorFailed, match="too many members"):
+        list(read_hours(path, DAY, Limits(archive_max_members=399)))
+    write_zip(path, {f"{P}0#{part}.json.gz": b"" for part in range(8000)})
+    with pytest.raises(VendorFailed, match="its directory is too large"):
+        list(read_hours(path, DAY, Limits(archive_max_members=1)))
 
 
 @pytest.mark.parametrize("keep", [4, 0.3, 0.5, 0.9, -1])

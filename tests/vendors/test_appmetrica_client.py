@@ -55,6 +55,18 @@ def script() -> Iterator[Script]:
         thread.join()
 
 
+def test_a_bomb_stops_while_it_comes(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small packed body does not grow beyond the setting, and is not asked for again."""
+    monkeypatch.setenv("DWH_ARCHIVE_MAX_BYTES", "1000000")
+    body = gzip.compress(bytes(10_000_000))
+    script.answers = [(200, {"Content-Encoding": "gzip"}, body)]
+    received: list[int] = []
+    with pytest.raises(VendorFailed, match="a gzip bomb"):
+        fetch(script, Watch(received=received.append))
+    assert sum(received) <= 1_000_000
+    assert len(script.seen) == 1
+
+
 def fetch(script: Script, watch: Watch | None = None, tries: int = 3) -> list[bytes]:
     """The rows of an export, each as often as it was taken."""
     settings = {"base_url": script.base_url, "api_key": "t", "application_id": 1111}

@@ -103,8 +103,9 @@ def test_a_superseding_load_takes_the_place_of_the_whole_chain(warehouse):
 
 
 def test_retire_loads_deletes_rows_and_keeps_the_withdrawn_mark(warehouse):
-    """retire_loads takes the rows of exactly the loads that it is given."""
+    """retire_loads takes the rows of exactly the loads that it is given, superseded as they are."""
     ids = [completed(warehouse, key=f"{number}.zip").load_id for number in range(3)]
+    warehouse.execute("update raw.loads set superseded_by = %s", (ids[2],))
     for load_id in ids:
         warehouse.execute(
             "insert into raw.amplitude_events (load_id, line_number) values (%s, 0), (%s, 1)",
