@@ -71,7 +71,8 @@ def mappings(project, tmp_path_factory):
         (
             "      - {name: weight_kg,",
             "      - {name: team, data_type: text, config: {meta: {keys: [team]}}}\n"
-            f"      - {{name: surprise, data_type: integer, config: {{meta: {{keys: [{SURPRISE}]}}}}}}\n"
+            "      - {name: surprise, data_type: integer,"
+            f" config: {{meta: {{keys: [{SURPRISE}]}}}}}}\n"
             "      - {name: weight_kg,",
         ),
     )

@@ -190,7 +190,7 @@ class Warehouse:
             "select distinct file_key, source from raw.loads where load_id = any(%s)",
             list(load_ids),
         )
-        columns = list(event(0, 0)) + ["session_id"]
+        columns = [*event(0, 0), "session_id"]
         rows = [
             dict(zip(columns, row, strict=True))
             for row in self.execute(
