@@ -124,6 +124,8 @@ as $$
         );
 $$;
 
+revoke execute on function raw.mark_built_windows(bigint[]) from public;
+
 comment on function raw.mark_built_windows(bigint[]) is
     'Notes which windows stand in the tables, by the admitted loads; called behind each build.';
 """

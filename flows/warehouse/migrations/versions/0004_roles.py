@@ -127,22 +127,6 @@ $$;
 revoke execute on function raw.retire_loads(bigint[]) from public;
 """
 
-MARK_BUILT = """
-alter function raw.mark_built_windows(bigint[])
-    security definer
-    set search_path = pg_catalog, pg_temp;
-
-revoke execute on function raw.mark_built_windows(bigint[]) from public;
-"""
-
-MARK_BUILT_BEFORE = """
-alter function raw.mark_built_windows(bigint[])
-    security invoker
-    reset search_path;
-
-grant execute on function raw.mark_built_windows(bigint[]) to public;
-"""
-
 LANDING = (
     "amplitude_events",
     "appmetrica_events",
@@ -197,7 +181,6 @@ $$;
 
 def upgrade() -> None:
     op.execute(_with_tables(RETIRE_LOADS))
-    op.execute(MARK_BUILT)
     op.execute(GRANT_RIGHTS)
     op.execute("revoke execute on function raw.grant_rights() from public")
 
@@ -206,7 +189,6 @@ def downgrade() -> None:
     # The roles stay: other databases of the server may use them.
     op.execute("drop function raw.grant_rights()")
     op.execute(_with_tables(RETIRE_LOADS_BEFORE))
-    op.execute(MARK_BUILT_BEFORE)
     op.execute(REVOKE)
 
 
