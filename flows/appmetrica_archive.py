@@ -1,6 +1,5 @@
 """From the Logs API into the bucket: one export becomes one archive, one index knows a table's."""
 
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from flows.lake.bucket import Bucket
 from flows.lake.day_archive import StoredArchive, store_rows
 from flows.lake.day_index import DayIndex, change_index, read_index
 from flows.lake.row_sorter import RowSorter
+from flows.temporary_folder import temporary_folder
 from flows.vendors.appmetrica import LogsClient, Place, Watch
 from flows.vendors.appmetrica_json import read_rows
 from flows.vendors.appmetrica_wire import Export
@@ -32,8 +32,8 @@ def archive_export(
     key, other_key, is_first: see store_rows. parts_count, takes_up, watch: see LogsClient.fetch.
     empty_is_odd: ask twice before no rows are believed.
     """
-    with tempfile.TemporaryDirectory(prefix="export-appmetrica-") as folder:
-        rows = RowSorter(Path(folder))
+    with temporary_folder("export-appmetrica-") as folder:
+        rows = RowSorter(folder)
 
         def take(part: int, path: Path) -> int:
             if part == 0:
@@ -43,7 +43,7 @@ def archive_export(
         client.fetch(export, take, parts_count=parts_count, takes_up=takes_up, watch=watch)
         if rows.rows == 0 and empty_is_odd:
             client.fetch(export, take, watch=watch)
-        return store_rows(bucket, key, rows, Path(folder), other_key, is_first=is_first)
+        return store_rows(bucket, key, rows, folder, other_key, is_first=is_first)
 
 
 class IndexMemo:

@@ -8,6 +8,7 @@ DwhHelperError
 │   ├── WindowTooLarge  use the vendor's way for bulk: it is more than the API gives in one piece
 │   └── VendorFailed    try again later: the vendor kept failing within the bounds of the retries
 ├── ArchiveFailed       an object in S3 is not what was written, or could not be written; run again
+├── DiskFull            make room in the temporary folder, or set TMPDIR; run again
 ├── WarehouseBusy       wait: another build holds the warehouse
 ├── WarehouseFailed     look at the server, then run again: what is committed stands
 ├── BuildFailed         dbt failed for another reason than data: SQL, connection, project
@@ -77,6 +78,10 @@ class ArchiveFailed(DwhHelperError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.message, {"file_key": self.file_key})
+
+
+class DiskFull(DwhHelperError):
+    """The temporary folder has no space left; what is archived stands. Running again is safe."""
 
 
 class WarehouseBusy(DwhHelperError):

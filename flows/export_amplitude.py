@@ -3,7 +3,6 @@
 export_amplitude("2025-01-06", "2025-01-12", "web")
 """
 
-import tempfile
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from flows.lake.keys import archive_key
 from flows.lake.weekly_archive import WeeklyArchive, covers_week, read_archive, write_days
 from flows.settings import Amplitude
 from flows.side_by_side import side_by_side
+from flows.temporary_folder import temporary_folder
 from flows.vendors.amplitude import MOST_REQUESTS, ExportClient
 from flows.vendors.amplitude_zip import read_hours
 from flows.vendors.retries import Retries
@@ -186,8 +186,8 @@ def _export_week(
     asked = {day: AskedWindow.of_day(name, "", key, day) for day in left}
     notes.asked(list(asked.values()), asked_at)
     refused: dict[AskedWindow, int] = {}
-    with tempfile.TemporaryDirectory(prefix="export-amplitude-") as directory:
-        fetched = _fetch_days(client, left, held, Path(directory), tally, asked, refused)
+    with temporary_folder("export-amplitude-") as directory:
+        fetched = _fetch_days(client, left, held, directory, tally, asked, refused)
         not_ready = [day for day in left if day not in fetched]
         archive, written = old, False
         if fetched:

@@ -12,6 +12,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from prefect import flow
+from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows.appmetrica_archive import IndexMemo, archive_export
@@ -102,9 +103,14 @@ class ExportResult:
         return sum(archive.rows for archive in self.archives)
 
 
+def _run_name() -> str:
+    given = flow_run.parameters
+    return f"{given.get('start') or '14 days'} to {given.get('end') or 'yesterday'}"
+
+
 @flow(
     name="export-appmetrica",
-    flow_run_name="{start} to {end}",
+    flow_run_name=_run_name,
     retries=0,  # the client retries, in one layer
 )
 def export_appmetrica(
