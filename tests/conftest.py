@@ -52,6 +52,9 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
+# Helpers' assertions tell what they compared, as the tests' own do.
+pytest.register_assert_rewrite("amplitude_exports", "amplitude_requests", "appmetrica_requests")
+
 SETTING_PREFIXES = ("DWH_", "S3_", "AMPLITUDE_", "APPMETRICA_", "LOGGING_", "AWS_")
 
 
