@@ -92,6 +92,16 @@ class S3Server:
             }
         )
 
+    def variables(self, bucket_name: str) -> dict[str, str]:
+        """The variables of `.env.example` that lead to one bucket of this server."""
+        return {
+            "S3_ENDPOINT_URL": self.endpoint_url,
+            "S3_ACCESS_KEY_ID": self.access_key_id,
+            "S3_SECRET_ACCESS_KEY": self.secret_access_key,
+            "S3_REGION": self.region,
+            "S3_BUCKET_NAME": bucket_name,
+        }
+
     def create_bucket(self, name: str) -> Bucket:
         """Make a bucket unless it is there; returns it opened."""
         bucket = open_bucket(self.settings(name))
