@@ -8,20 +8,15 @@ temporary files.
 """
 
 import gzip
-import io
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 import zipfile
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -29,7 +24,10 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from isal import isal_zlib
 
-RESULTS = Path(__file__).parent / "results" / "archive.json"
+from benchmarks.figures import Figure, figure, memory_figures, report
+from benchmarks.file_server import file_server
+from benchmarks.new_process import in_new_process, peak_mb
+
 MONDAY = date(2025, 1, 6)
 DAYS = 7
 ROUNDS = 3
@@ -38,13 +36,10 @@ ROUNDS = 3
 DAY_BYTES = 100_000_000
 
 AIM_MB_S = 400.0
-#: Memory counts as constant when four times the input needs no more than this much more.
-AIM_GROWTH = 1.1
 
 
 def main() -> None:
     """Measure everything, print a table, write the results."""
-    results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="benchmark-archive-") as name:
         directory = Path(name)
         rows = invented_rows()
@@ -52,12 +47,10 @@ def main() -> None:
         for factor in (1, 4):
             (directory / f"{factor}x").mkdir()
             sizes[factor] = make_answers(directory / f"{factor}x", rows, factor)
-        results += speeds(directory / "1x", sizes[1])
-        results += sizes_against_deflate(directory / "1x")
-        results += whole_exports(directory, sizes)
-    show(results)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+        figures = speeds(directory / "1x", sizes[1])
+        figures.append(size_against_deflate(directory / "1x"))
+        figures += whole_exports(directory, sizes)
+    report("archive", figures)
 
 
 def invented_rows() -> list[bytes]:
@@ -153,7 +146,7 @@ def day_file(directory: Path, out: Path, day: date) -> Any:
         return writer.finish(complete=True)
 
 
-def speeds(directory: Path, size: int) -> list[dict[str, Any]]:
+def speeds(directory: Path, size: int) -> list[Figure]:
     """MB/s of each way, in turn."""
     ways = {
         "isal inflate only (yardstick)": (inflate, None),
@@ -173,12 +166,19 @@ def speeds(directory: Path, size: int) -> list[dict[str, Any]]:
     speed = {name: size / 1e6 / statistics.median(taken) for name, taken in seconds.items()}
     yardstick = speed["isal inflate only (yardstick)"]
     return [
-        result(name, speed[name], "MB/s", ratio=speed[name] / yardstick, aim=aim)
+        figure(
+            name,
+            speed[name],
+            "MB/s",
+            ratio=speed[name] / yardstick,
+            aim=aim,
+            holds=None if aim is None else speed[name] >= aim,
+        )
         for name, (_, aim) in ways.items()
     ]
 
 
-def sizes_against_deflate(directory: Path) -> list[dict[str, Any]]:
+def size_against_deflate(directory: Path) -> Figure:
     """The archive must not be larger than deflate level 1 would make it."""
     with tempfile.TemporaryDirectory(dir=directory.parent) as out:
         ours = day_file(directory, Path(out), MONDAY).entry.deflated_bytes
@@ -188,79 +188,45 @@ def sizes_against_deflate(directory: Path) -> list[dict[str, Any]]:
         for info in answer.infolist():
             theirs += len(stream.compress(zlib.decompress(answer.read(info), 31)))
     theirs += len(stream.flush())
-    return [
-        result("archive size", ours / 1e6, "MB", ratio=ours / theirs)
-        | {"aim": "ratio <= 1 to zlib level 1", "holds": ours <= theirs}
-    ]
+    aim = "ratio <= 1 to zlib level 1"
+    return figure(
+        "archive size", ours / 1e6, "MB", ratio=ours / theirs, aim=aim, holds=ours <= theirs
+    )
 
 
-class Vendor(BaseHTTPRequestHandler):
-    """Serves the prepared answers as files: the export is measured, not the simulator."""
-
-    directory: Path
-
-    def do_GET(self) -> None:
-        day = parse_qs(urlsplit(self.path).query)["start"][0][:8]
-        path = self.directory / f"{day}.zip"
-        self.send_response(200)
-        self.send_header("Content-Length", str(path.stat().st_size))
-        self.end_headers()
-        with path.open("rb") as file:
-            self.connection.sendfile(file)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Be silent."""
-
-
-def whole_exports(directory: Path, sizes: dict[int, int]) -> list[dict[str, Any]]:
+def whole_exports(directory: Path, sizes: dict[int, int]) -> list[Figure]:
     """export_days in a process of its own, from HTTP into rclone's S3: time and memory."""
     from flows.sandbox.s3 import S3Server
 
     found: dict[int, dict[str, float]] = {}
     with S3Server(directory / "s3") as s3:
         for factor in sizes:
-            s3.create_bucket(f"archive-{factor}x")
-            handler = type("Handler", (Vendor,), {"directory": directory / f"{factor}x"})
-            server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            environment = os.environ | {
-                "AMPLITUDE_BASE_URL": f"http://127.0.0.1:{server.server_address[1]}",
-                "AMPLITUDE_WEB_CLIENT_ID": "id",
-                "AMPLITUDE_WEB_SECRET_KEY": "secret",
-                "S3_ACCESS_KEY_ID": s3.access_key_id,
-                "S3_SECRET_ACCESS_KEY": s3.secret_access_key,
-                "S3_ENDPOINT_URL": s3.endpoint_url,
-                "S3_BUCKET_NAME": f"archive-{factor}x",
-            }
-            child = subprocess.run(
-                [sys.executable, "-m", "benchmarks.archive", "--child"],
-                env=environment,
-                cwd=Path(__file__).parent.parent,
-                stdout=subprocess.PIPE,
-                check=True,
-            )
-            found[factor] = json.loads(child.stdout)
-            server.shutdown()
-            server.server_close()
-    results = []
+            bucket = s3.create_bucket(f"archive-{factor}x")
+            with file_server(partial(answer_to, directory / f"{factor}x")) as base_url:
+                os.environ |= s3.variables(bucket.name) | {
+                    "AMPLITUDE_BASE_URL": base_url,
+                    "AMPLITUDE_WEB_CLIENT_ID": "id",
+                    "AMPLITUDE_WEB_SECRET_KEY": "secret",
+                }
+                found[factor] = in_new_process(export_week)
+    figures = []
     for factor, measured in found.items():
-        if int(measured["ndjson_bytes"]) != sizes[factor]:
+        if measured["ndjson_bytes"] != sizes[factor]:
             raise SystemExit(f"{measured['ndjson_bytes']} bytes came instead of {sizes[factor]}")
         speed = sizes[factor] / 1e6 / measured["seconds"]
-        results.append(result(f"whole export, {factor}x, HTTP to S3", speed, "MB/s"))
+        figures.append(figure(f"whole export, {factor}x, HTTP to S3", speed, "MB/s"))
         speed = sizes[factor] / 1e6 / measured["replace_seconds"]
-        results.append(result(f"one of {DAYS} days replaced, {factor}x", speed, "MB/s"))
-    growth = found[4]["peak_mb"] / found[1]["peak_mb"]
-    results.append(result("idle process (imports)", found[1]["idle_mb"], "MB peak"))
-    results.append(result("export, 1x input", found[1]["peak_mb"], "MB peak"))
-    results.append(
-        result("export, 4x input", found[4]["peak_mb"], "MB peak", ratio=growth)
-        | {"aim": f"ratio <= {AIM_GROWTH} to 1x", "holds": growth <= AIM_GROWTH}
-    )
-    return results
+        figures.append(figure(f"one of {DAYS} days replaced, {factor}x", speed, "MB/s"))
+    figures.append(figure("idle process (imports)", found[1]["idle_mb"], "MB peak"))
+    return figures + memory_figures("export", {f: found[f]["peak_mb"] for f in found})
 
 
-def child() -> None:
+def answer_to(directory: Path, url: str) -> Path:
+    """The prepared answer for the day that is asked."""
+    return directory / f"{parse_qs(urlsplit(url).query)['start'][0][:8]}.zip"
+
+
+def export_week() -> dict[str, float]:
     """Export the days, replace one, and say how long and in how much memory."""
     from flows.export_amplitude import export_days
 
@@ -268,20 +234,15 @@ def child() -> None:
     now = datetime(2025, 2, 1, tzinfo=UTC)
     started = time.perf_counter()
     done = export_days(days()[0], days()[-1], "web", now=lambda: now)
-    seconds = time.perf_counter() - started
-    started = time.perf_counter()
+    exported = time.perf_counter()
     replace_a_day(done.archives[0].key)
-    print(
-        json.dumps(
-            {
-                "seconds": seconds,
-                "replace_seconds": time.perf_counter() - started,
-                "ndjson_bytes": done.archives[0].ndjson_bytes,
-                "idle_mb": idle_mb,
-                "peak_mb": peak_mb(),
-            }
-        )
-    )
+    return {
+        "seconds": exported - started,
+        "replace_seconds": time.perf_counter() - exported,
+        "ndjson_bytes": done.archives[0].ndjson_bytes,
+        "idle_mb": idle_mb,
+        "peak_mb": peak_mb(),
+    }
 
 
 def replace_a_day(key: str) -> None:
@@ -298,44 +259,5 @@ def replace_a_day(key: str) -> None:
         write_days(open_bucket(), key, "web", IsoWeek.of(MONDAY), {days()[1]: file})
 
 
-def peak_mb() -> float:
-    """Peak resident memory of this process; ru_maxrss would count its parent's before exec."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def result(
-    name: str, value: float, unit: str, *, ratio: float | None = None, aim: float | None = None
-) -> dict[str, Any]:
-    """One line of the results; holds is None where there is no aim."""
-    return {
-        "name": name,
-        "value": round(value, 1),
-        "unit": unit,
-        "ratio": None if ratio is None else round(ratio, 3),
-        "aim": aim,
-        "holds": None if aim is None else value >= aim,
-    }
-
-
-def show(results: list[dict[str, Any]]) -> None:
-    """The table for people."""
-    table = io.StringIO()
-    for line in results:
-        ratio = "" if line["ratio"] is None else f"{line['ratio']:.2f}"
-        holds = {None: "", True: "holds", False: "MISSED"}[line["holds"]]
-        aim = "" if line["aim"] is None else str(line["aim"])
-        table.write(
-            f"{line['name']:<36} {line['value']:>9.1f} {line['unit']:<8}"
-            f" {ratio:>6}  {aim:<28} {holds}\n"
-        )
-    print(table.getvalue(), end="")
-
-
 if __name__ == "__main__":
-    child() if "--child" in sys.argv else main()
+    main()

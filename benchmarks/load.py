@@ -15,7 +15,6 @@ import os
 import random
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -23,16 +22,16 @@ import zipfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
+from benchmarks.figures import Figure, figure, memory_figures, report
+from benchmarks.new_process import in_new_process, peak_mb
 from flows.lake.bucket import Bucket
 from flows.load_raw import load_archives
 from flows.sandbox.postgres import Postgres, find_binaries
 from flows.sandbox.s3 import S3Server
 
-RESULTS = Path(__file__).parent / "results" / "load.json"
 SOURCE = "amplitude_web"
 KEY = "amplitude/web/2025_week_{number:02d}.zip"
 TABLE = "raw.amplitude_events"
@@ -40,8 +39,6 @@ APPMETRICA_KEY = "appmetrica/1111/events/2025-01-06.ndjson.gz"
 APPMETRICA_TABLE = "raw.appmetrica_events"
 
 AIM_RATIO = 0.7
-#: Memory counts as constant when four times the input needs no more than this much more.
-AIM_GROWTH = 1.1
 
 ALWAYS_NULL = (
     *("$insert_key", "$schema", "adid", "amplitude_attribution_ids", "amplitude_event_type"),
@@ -50,13 +47,6 @@ ALWAYS_NULL = (
     *("partner_id", "paying", "plan", "sample_rate", "source_id", "start_version"),
     *("user_creation_time", "version_name"),
 )
-
-MEMORY = """
-import resource, sys
-from flows.load_raw import load_archives
-result = load_archives("amplitude_web", key=sys.argv[1])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-"""
 
 
 def lines(count: int) -> Iterator[bytes]:
@@ -189,38 +179,23 @@ def main() -> None:
         with Postgres(Path(server) / "server") as postgres, S3Server(directory / "s3") as s3:
             bucket = s3.create_bucket("benchmark")
             url = postgres.create_database("benchmark")
-            os.environ |= {
-                "DWH_DATABASE_URL": url,
-                "S3_ACCESS_KEY_ID": s3.access_key_id,
-                "S3_SECRET_ACCESS_KEY": s3.secret_access_key,
-                "S3_REGION": s3.region,
-                "S3_ENDPOINT_URL": s3.endpoint_url,
-                "S3_BUCKET_NAME": bucket.name,
-            }
+            os.environ |= s3.variables(bucket.name) | {"DWH_DATABASE_URL": url}
             size = put_archive(bucket, directory, 1, options.events)
             key = KEY.format(number=1)
-            results = speed(
+            figures = speed(
                 url, directory, (SOURCE, key, TABLE), options.events, size, options.rounds
             )
             size = put_day(bucket, directory, options.events)
             day = ("appmetrica", APPMETRICA_KEY, APPMETRICA_TABLE)
-            results += speed(url, directory, day, options.events, size, options.rounds)
+            figures += speed(url, directory, day, options.events, size, options.rounds)
             put_archive(bucket, directory, 2, 4 * options.events)
-            results += memory(url)
-    for result in results:
-        ratio = "" if result["ratio"] is None else f"{result['ratio']:.2f}"
-        verdict = {None: "", True: "holds", False: "MISSED"}[result["holds"]]
-        print(
-            f"{result['name']:<46} {result['value']:>12,.1f} {result['unit']:<9}"
-            f" {ratio:>6} {result['aim'] or '':>6} {verdict}"
-        )
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+            figures += memory(url)
+    report("load", figures)
 
 
 def speed(
     url: str, directory: Path, archive: tuple[str, str, str], events: int, size: int, rounds: int
-) -> list[dict[str, Any]]:
+) -> list[Figure]:
     """Rows a second of both ways. archive: source, key, table."""
     source, key, table = archive
     psql = find_binaries().folder / "psql"
@@ -251,58 +226,33 @@ def speed(
     seconds, psql_seconds = statistics.median(ours), statistics.median(theirs)
     ratio = psql_seconds / seconds
     return [
-        measured(
-            f"load_raw{named}", events / seconds, "rows/s", ratio, AIM_RATIO, ratio >= AIM_RATIO
+        figure(
+            f"load_raw{named}",
+            events / seconds,
+            "rows/s",
+            ratio=ratio,
+            aim=AIM_RATIO,
+            holds=ratio >= AIM_RATIO,
         ),
-        measured(f"load_raw{named}, NDJSON", size / seconds / 1e6, "MB/s"),
-        measured(f"psql \\copy of the same typed rows{named}", events / psql_seconds, "rows/s"),
-        measured(f"size of an event{named}", size / events, "bytes"),
+        figure(f"load_raw{named}, NDJSON", size / seconds / 1e6, "MB/s"),
+        figure(f"psql \\copy of the same typed rows{named}", events / psql_seconds, "rows/s"),
+        figure(f"size of an event{named}", size / events, "bytes"),
     ]
 
 
-def memory(url: str) -> list[dict[str, Any]]:
+def memory(url: str) -> list[Figure]:
     """Peak memory of a process that loads 1x and one that loads 4x."""
-    peaks = []
-    for number in (1, 2):
-        empty(url, "truncate raw.amplitude_events, raw.loads")
-        done = subprocess.run(
-            [sys.executable, "-c", MEMORY, KEY.format(number=number)],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        peaks.append(float(done.stdout.split()[-1]))
-    growth = peaks[1] / peaks[0]
-    return [
-        measured("peak memory of a load, 1x", peaks[0], "MB"),
-        measured(
-            "peak memory of a load, 4x, over 1x",
-            peaks[1],
-            "MB",
-            growth,
-            AIM_GROWTH,
-            growth <= AIM_GROWTH,
-        ),
-    ]
+    peaks_mb = {}
+    for factor, number in ((1, 1), (4, 2)):
+        empty(url, f"truncate {TABLE}, raw.loads")
+        peaks_mb[factor] = in_new_process(load_once, KEY.format(number=number))
+    return memory_figures("load", peaks_mb)
 
 
-def measured(
-    name: str,
-    value: float,
-    unit: str,
-    ratio: float | None = None,
-    aim: float | None = None,
-    holds: bool | None = None,
-) -> dict[str, Any]:
-    """One result; holds is None where there is no aim."""
-    return {
-        "name": name,
-        "value": round(value, 1),
-        "unit": unit,
-        "ratio": None if ratio is None else round(ratio, 3),
-        "aim": aim,
-        "holds": holds,
-    }
+def load_once(key: str) -> float:
+    """Load an archive, and say in how much memory."""
+    load_archives(SOURCE, key=key)
+    return peak_mb()
 
 
 def empty(url: str, statement: str) -> None:

@@ -10,7 +10,6 @@ Writes benchmarks/results/transform.json.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -18,12 +17,11 @@ from pathlib import Path
 import psycopg
 from pydantic import SecretStr
 
+from benchmarks.figures import Figure, figure, report
 from flows.sandbox.postgres import Postgres
 from flows.settings import Dwh
 from flows.transform import build
 from flows.warehouse.migrate import migrate
-
-RESULTS = Path(__file__).parent / "results" / "transform.json"
 
 LOAD = """
 insert into raw.loads (source, file_key, etag, size_bytes, status, row_count, last_line, load_seq)
@@ -77,43 +75,32 @@ def main() -> None:
         server = Postgres(Path(folder) / "postgres")
         server.start()
         try:
-            results = measure(server, events)
+            figures = measure(server, events)
         finally:
             server.stop()
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    for result in results:
-        ratio = "" if result["ratio"] is None else f"  {result['ratio']:.1f} x the bare insert"
-        print(f"{result['name']:<60} {result['value']:8.2f} {result['unit']}{ratio}")
+    report("transform", figures)
 
 
-def measure(server: Postgres, events: int) -> list[dict[str, object]]:
+def measure(server: Postgres, events: int) -> list[Figure]:
     """The figures, in the order in which they were taken."""
     server.create_database("bench")
     url = server.url("bench")
     migrate(url)
     settings = Dwh(database_url=SecretStr(url))
     build(settings=settings)
-    figures: list[tuple[str, float]] = []
+    seconds: dict[str, float] = {}
     with psycopg.connect(url, autocommit=True) as connection:
         for load, name in enumerate(("an empty warehouse", f"a history of {events:,}"), start=1):
             add_load(connection, load, events)
-            figures.append((f"transform of {events:,} new events on {name}", timed(settings)))
-        figures.append(("transform with nothing new", timed(settings)))
+            seconds[f"transform of {events:,} new events on {name}"] = timed(settings)
+        idle = timed(settings)
         started = time.monotonic()
         connection.execute("create table bare as select * from dwh.events_part where load_id = 1")
         bare = time.monotonic() - started
-    figures.append((f"bare create table as select of {events:,} rows of events_part", bare))
     return [
-        {
-            "name": name,
-            "value": round(seconds, 2),
-            "unit": "s",
-            "ratio": round(seconds / bare, 1) if name.startswith("transform of") else None,
-            "aim": None,
-            "holds": None,
-        }
-        for name, seconds in figures
+        *(figure(name, taken, "s", ratio=taken / bare) for name, taken in seconds.items()),
+        figure("transform with nothing new", idle, "s"),
+        figure(f"bare create table as select of {events:,} rows of events_part", bare, "s"),
     ]
 
 

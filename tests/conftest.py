@@ -158,11 +158,7 @@ def settings_env(
     """
     variables = {
         "DWH_DATABASE_URL": database_url,
-        "S3_ACCESS_KEY_ID": s3_server.access_key_id,
-        "S3_SECRET_ACCESS_KEY": s3_server.secret_access_key,
-        "S3_REGION": s3_server.region,
-        "S3_ENDPOINT_URL": s3_server.endpoint_url,
-        "S3_BUCKET_NAME": bucket.name,
+        **s3_server.variables(bucket.name),
         "AMPLITUDE_BASE_URL": "http://127.0.0.1:9",
         "AMPLITUDE_WEB_CLIENT_ID": "web-id",
         "AMPLITUDE_WEB_SECRET_KEY": "web-secret",

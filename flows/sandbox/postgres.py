@@ -16,7 +16,6 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import psycopg
 from psycopg import sql
@@ -26,6 +25,7 @@ from flows.sandbox.processes import (
     GuardedProcess,
     RunAs,
     SandboxFailed,
+    SandboxServer,
     choose_port,
 )
 
@@ -123,17 +123,8 @@ def _binaries_in(folder: Path) -> Binaries | None:
     return Binaries(folder, int(found[1])) if found else None
 
 
-class Postgres:
-    """One PostgreSQL server over a folder. Usable as a context manager.
-
-    directory: data, log and port number live here, and are found again by the next start.
-    port: by default a free one, kept over restarts as long as it stays free.
-    """
-
-    def __init__(self, directory: Path, port: int | None = None) -> None:
-        self.directory = directory.absolute()
-        self.port = port
-        self._process: GuardedProcess | None = None
+class Postgres(SandboxServer):
+    """One PostgreSQL server over a folder, whose data are found again by the next start."""
 
     def start(self) -> None:
         """Make the data folder if needed, start the server and wait until it answers.
@@ -159,17 +150,6 @@ class Postgres:
             )
         self._process = process
         process.wait_until(self._answers)
-
-    def stop(self) -> None:
-        """Stop the server and wait for its end; harmless when it does not run."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.stop()
-
-    @property
-    def alive(self) -> bool:
-        """Whether the server process runs."""
-        return self._process is not None and self._process.alive
 
     @property
     def pid(self) -> int:
@@ -204,13 +184,6 @@ class Postgres:
         except psycopg.OperationalError:
             return False
         return True
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,8 @@ import signal
 import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
-from typing import Self
 
-from flows.sandbox.processes import LOOPBACK, GuardedProcess, choose_port
+from flows.sandbox.processes import LOOPBACK, GuardedProcess, SandboxServer, choose_port
 
 # Without these a server sends telemetry, and logs an error when it cannot.
 QUIET = {
@@ -24,16 +22,11 @@ QUIET = {
 }
 
 
-class PrefectServer:
-    """One Prefect server over a folder. Usable as a context manager.
+class PrefectServer(SandboxServer):
+    """One Prefect server over a folder.
 
     A fresh one needs 10 s to start, a known one 5: `launch` it early, `wait` for it late.
     """
-
-    def __init__(self, directory: Path, port: int | None = None) -> None:
-        self.directory = directory.absolute()
-        self.port = port
-        self._process: GuardedProcess | None = None
 
     def launch(self) -> None:
         """Start the server without waiting until it answers."""
@@ -57,12 +50,6 @@ class PrefectServer:
         """Launch and wait."""
         self.launch()
         self.wait()
-
-    def stop(self) -> None:
-        """Stop the server and wait for its end; harmless when it does not run."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.stop()
 
     @property
     def ui_url(self) -> str:
@@ -89,10 +76,3 @@ class PrefectServer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

@@ -7,10 +7,12 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from flows.errors import DwhHelperError
 
@@ -126,6 +128,35 @@ class GuardedProcess:
     def _log_end(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-15:])
+
+
+class SandboxServer(ABC):
+    """A server that keeps its state, log and port number in a folder; used as a context manager.
+
+    port: by default a free one, kept over restarts as long as it stays free.
+    """
+
+    def __init__(self, directory: Path, port: int | None = None) -> None:
+        self.directory = directory.absolute()
+        self.port = port
+        self._process: GuardedProcess | None = None
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start the server and wait until it answers; SandboxFailed if it does not."""
+
+    def stop(self) -> None:
+        """Stop the server and wait for its end; harmless when it does not run."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def _locked(path: Path, name: str) -> int:

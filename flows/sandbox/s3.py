@@ -8,10 +8,16 @@ import os
 import shutil
 import sysconfig
 from pathlib import Path
-from typing import Self
 
 from flows.lake.bucket import Bucket, open_bucket
-from flows.sandbox.processes import LOOPBACK, GuardedProcess, SandboxFailed, choose_port, listens
+from flows.sandbox.processes import (
+    LOOPBACK,
+    GuardedProcess,
+    SandboxFailed,
+    SandboxServer,
+    choose_port,
+    listens,
+)
 from flows.settings import S3
 
 
@@ -25,21 +31,12 @@ def find_rclone() -> Path:
     return Path(found).absolute()
 
 
-class S3Server:
-    """One S3 server over a folder. Usable as a context manager.
-
-    directory: log, port number and `buckets/` (one folder a bucket, objects as plain files).
-    port: by default a free one, kept over restarts as long as it stays free.
-    """
+class S3Server(SandboxServer):
+    """One S3 server over a folder with `buckets/`: one folder a bucket, objects as plain files."""
 
     access_key_id = "sandbox"
     secret_access_key = "sandbox-secret"  # noqa: S105  (guards a folder of invented data)
     region = "us-east-1"
-
-    def __init__(self, directory: Path, port: int | None = None) -> None:
-        self.directory = directory.absolute()
-        self.port = port
-        self._process: GuardedProcess | None = None
 
     def start(self) -> None:
         """Start the server and wait until it answers; SandboxFailed if it does not."""
@@ -64,17 +61,6 @@ class S3Server:
         self._process = process
         process.wait_until(lambda: listens(self.port or 0))
 
-    def stop(self) -> None:
-        """Stop the server and wait for its end; harmless when it does not run."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.stop()
-
-    @property
-    def alive(self) -> bool:
-        """Whether the server process runs."""
-        return self._process is not None and self._process.alive
-
     @property
     def endpoint_url(self) -> str:
         """Where the server listens."""
@@ -92,6 +78,16 @@ class S3Server:
             }
         )
 
+    def variables(self, bucket_name: str) -> dict[str, str]:
+        """The variables of `.env.example` that lead to one bucket of this server."""
+        return {
+            "S3_ENDPOINT_URL": self.endpoint_url,
+            "S3_ACCESS_KEY_ID": self.access_key_id,
+            "S3_SECRET_ACCESS_KEY": self.secret_access_key,
+            "S3_REGION": self.region,
+            "S3_BUCKET_NAME": bucket_name,
+        }
+
     def create_bucket(self, name: str) -> Bucket:
         """Make a bucket unless it is there; returns it opened."""
         bucket = open_bucket(self.settings(name))
@@ -99,10 +95,3 @@ class S3Server:
         if name not in held:
             bucket.client.create_bucket(Bucket=name)
         return bucket
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

@@ -67,11 +67,7 @@ class Servers:
             raise RuntimeError("start the servers first")
         return {
             "DWH_DATABASE_URL": self.postgres.url(DATABASE),
-            "S3_ENDPOINT_URL": self.s3.endpoint_url,
-            "S3_ACCESS_KEY_ID": self.s3.access_key_id,
-            "S3_SECRET_ACCESS_KEY": self.s3.secret_access_key,
-            "S3_REGION": self.s3.region,
-            "S3_BUCKET_NAME": BUCKET,
+            **self.s3.variables(BUCKET),
             "AMPLITUDE_BASE_URL": self.amplitude.base_url,
             "AMPLITUDE_WEB_CLIENT_ID": WEB.client_id,
             "AMPLITUDE_WEB_SECRET_KEY": WEB.secret_key,

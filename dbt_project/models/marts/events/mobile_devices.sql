@@ -10,70 +10,46 @@
 -- depends_on: {{ ref('int_events__deduplicated') }}
 -- One row per device: its newest facts, first and last seen, installed. A browser is no mobile device.
 -- A device is read again from all that is known of it when something came, or what its row names went.
-with events as (
+{#- what events and reports tell of a device #}
+{%- set facts = [
+    'platform', 'os_name', 'os_version', 'device_brand', 'device_manufacturer', 'device_model',
+    'device_type', 'device_family', 'device_carrier', 'language', 'version_name',
+] %}
+
+with signs as (
 
     select
         'event' as kind,
         source,
         device_id,
-        platform,
-        os_name,
-        os_version,
-        device_brand,
-        device_manufacturer,
-        device_model,
-        device_type,
-        device_family,
-        device_carrier,
-        language,
-        version_name,
+        {%- for fact in facts %}
+        {{ fact }},
+        {%- endfor %}
         null as tracker_name,
+        event_time,
         uuid,
-        uuid as first_uuid,
-        event_time as first_seen_at,
-        event_time as last_seen_at,
         load_id,
         line_number
     from {{ ref('technical_data') }}
     where device_id is not null
         and platform is distinct from 'Web'
 
-),
-
-reports as (
+    union all
 
     select
         kind,
         source,
         device_id,
-        platform,
-        os_name,
-        os_version,
-        device_brand,
-        device_manufacturer,
-        device_model,
-        device_type,
-        device_family,
-        device_carrier,
-        language,
-        version_name,
+        {%- for fact in facts %}
+        {{ fact }},
+        {%- endfor %}
         tracker_name,
+        event_time,
         uuid,
-        uuid as first_uuid,
-        event_time as first_seen_at,
-        event_time as last_seen_at,
         load_id,
         line_number
     from {{ ref('int_app_reports') }}
     where device_id is not null
-
-),
-
-signs as (
-
-    select * from events
-    union all
-    select * from reports
 
 ),
 
@@ -131,7 +107,7 @@ newest as (
 
     select distinct on (source, device_id) *
     from sightings
-    order by source, device_id, last_seen_at desc, uuid desc
+    order by source, device_id, event_time desc, uuid desc
 
 ),
 
@@ -140,10 +116,10 @@ first as (
     select distinct on (source, device_id)
         source,
         device_id,
-        first_uuid,
-        first_seen_at
+        event_time,
+        uuid
     from sightings
-    order by source, device_id, first_seen_at, first_uuid
+    order by source, device_id, event_time, uuid
 
 ),
 
@@ -153,12 +129,12 @@ installations as (
     select distinct on (source, device_id)
         source,
         device_id,
-        uuid,
-        last_seen_at,
-        tracker_name
+        tracker_name,
+        event_time,
+        uuid
     from sightings
     where kind = 'installation'
-    order by source, device_id, last_seen_at desc, uuid desc
+    order by source, device_id, event_time desc, uuid desc
 
 ),
 
@@ -167,23 +143,15 @@ devices as (
     select
         newest.source,
         newest.device_id,
-        newest.platform,
-        newest.os_name,
-        newest.os_version,
-        newest.device_brand,
-        newest.device_manufacturer,
-        newest.device_model,
-        newest.device_type,
-        newest.device_family,
-        newest.device_carrier,
-        newest.language,
-        newest.version_name,
-        installations.last_seen_at as installed_at,
+        {%- for fact in facts %}
+        newest.{{ fact }},
+        {%- endfor %}
+        installations.event_time as installed_at,
         installations.tracker_name,
         installations.uuid as installation_uuid,
-        first.first_uuid,
-        first.first_seen_at,
-        newest.last_seen_at,
+        first.uuid as first_uuid,
+        first.event_time as first_seen_at,
+        newest.event_time as last_seen_at,
         newest.uuid,
         newest.load_id,
         newest.line_number
