@@ -153,15 +153,12 @@ class World:
 
     def variables(self) -> dict[str, str]:
         """What leads the steps here. Each block of lines is committed by itself."""
-        return {
+        return self.s3.variables(BUCKET) | {
             "DWH_DATABASE_URL": self.postgres.url(DATABASE),
             "DWH_COPY_COMMIT_BYTES": "1",
             "DBT_TARGET_PATH": str(self.folder / "dbt"),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "S3_ENDPOINT_URL": self.faulty.endpoint_url,
-            "S3_ACCESS_KEY_ID": self.s3.access_key_id,
-            "S3_SECRET_ACCESS_KEY": self.s3.secret_access_key,
-            "S3_BUCKET_NAME": BUCKET,
             "AMPLITUDE_BASE_URL": self.amplitude.base_url,
             "AMPLITUDE_WEB_CLIENT_ID": WEB.client_id,
             "AMPLITUDE_WEB_SECRET_KEY": WEB.secret_key,

@@ -151,6 +151,11 @@ class SandboxServer(ABC):
         if process is not None:
             process.stop()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the server process runs."""
+        return self._process is not None and self._process.alive
+
     def __enter__(self) -> Self:
         self.start()
         return self
