@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from psycopg import Copy
+from raw_archives import KEY, SOURCE, committed, lines, numbered, put, visible
 from raw_loads import query
-from test_load_raw import KEY, SOURCE, committed, lines, numbered, put, visible
 
 from flows.errors import Stopped
 from flows.load_raw import load_archives
@@ -64,6 +65,22 @@ def test_ctrl_c_stops_a_load(url):
     with pytest.raises(KeyboardInterrupt):
         load_archives(SOURCE)
     interrupt.join()
+    assert_stopped_and_mended(url)
+
+
+def test_ctrl_c_at_the_end_of_a_statement_stops_a_load(url, monkeypatch):
+    """The session is left within its COPY, and can say nothing more."""
+    finish = Copy.finish
+
+    def interrupted(copy, error):
+        if committed(url) >= 2000:
+            raise KeyboardInterrupt
+        finish(copy, error)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Copy, "finish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            load_archives(SOURCE)
     assert_stopped_and_mended(url)
 
 

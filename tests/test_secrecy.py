@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 import pytest
 from logins import as_user, make_pipeline_user
+from raw_archives import put
 from raw_loads import query
-from test_load_raw import put
 
 from flows.errors import (
     ArchiveFailed,

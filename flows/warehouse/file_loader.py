@@ -11,13 +11,14 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
-from flows.errors import ArchiveFailed, BadRequest, Interrupted
+from flows.errors import ArchiveFailed, BadRequest, Interrupted, WarehouseFailed
 from flows.lake.bucket import Bucket
 from flows.lake.line_stream import LineArchive, LineStream
 from flows.lake.objects import ObjectVersion, look
 from flows.warehouse import ledger
-from flows.warehouse.connection import describe
+from flows.warehouse.connection import connect, describe
 from flows.warehouse.copy_loader import Progress, ValueRefused, copy_lines, unreadable_line
 from flows.warehouse.landing import Landing
 from flows.warehouse.ledger import FileState, Load
@@ -28,6 +29,8 @@ GROWN = "grown"
 SUPERSEDING = "superseding"
 ALREADY_LOADED = "already loaded"
 WITHDRAWN = "withdrawn"
+
+_WITHIN_A_STATEMENT = (TransactionStatus.ACTIVE, TransactionStatus.INTRANS)
 
 COMPLETED = (LOADED, GROWN, SUPERSEDING)
 
@@ -121,7 +124,7 @@ class FileLoader:
         finally:
             # Where the connection is gone, the server has let the file go; and no half-done load
             # stands in the way of the next run, whatever the ledger says of it.
-            with suppress(psycopg.Error):
+            with suppress(psycopg.Error, WarehouseFailed):
                 if stopped_by is not None:
                     self._note_stop(stopped_by)
                 ledger.unlock_file(self.connection, self.file_key)
@@ -259,9 +262,18 @@ class FileLoader:
 
     def _note_stop(self, why: str) -> None:
         """A load that was cancelled, or that the server broke off, is not `loading` any more."""
-        partial = ledger.state(self.connection, self.file_key).partial
+        if self.connection.info.transaction_status in _WITHIN_A_STATEMENT:
+            # An interrupt left it so, and nothing can be said on it; its end ends its statement.
+            self.connection.close()
+            with connect(autocommit=True) as connection:
+                self._note_on(connection, why)
+        else:
+            self._note_on(self.connection, why)
+
+    def _note_on(self, connection: psycopg.Connection, why: str) -> None:
+        partial = ledger.state(connection, self.file_key).partial
         if partial is not None and partial.status == "loading":
-            ledger.fail(self.connection, partial.load_id, why)
+            ledger.fail(connection, partial.load_id, why)
 
 
 def _survey(archive: LineArchive, state: FileState) -> tuple[_Plan, LineStream]:

@@ -7,8 +7,7 @@ import sys
 import threading
 import time
 
-import psycopg
-from raw_archives import PREFIX, SOURCE, lines, numbered, put, visible
+from raw_archives import PREFIX, SOURCE, committed, lines, numbered, put, visible
 from raw_loads import query
 
 from flows.errors import WarehouseFailed
@@ -45,13 +44,6 @@ def test_a_killed_load_resumes_and_equals_an_undisturbed_one(url, bucket, small_
     assert query(url, "select count(distinct checksum), count(*) from raw.loads") == [(1, 2)]
 
 
-def committed(url):
-    try:
-        return query(url, "select coalesce(max(last_line), -1) + 1 from raw.loads")[0][0]
-    except psycopg.errors.UndefinedTable:
-        return 0
-
-
 def test_two_loaders_at_once_load_each_file_once(url, bucket):
     """The second waits for the first, then sees that the work is done."""
     for number in range(4):
@@ -72,7 +64,7 @@ def test_two_loaders_at_once_load_each_file_once(url, bucket):
 def test_a_lost_connection_is_taken_up_again_by_the_same_run(url, bucket, small_commits):
     """The load goes on behind its last commit, on a connection of its own."""
     put(bucket, lines(40_000), level=1)
-    ends = disturbed(url, "select pg_terminate_backend(pid) from pg_stat_activity where")
+    ends = disturbed(url, "pg_terminate_backend", times=1)
     assert [(load.status, load.rows, load.lines) for load in ends] == [("loaded", 40_000, 40_000)]
     assert visible(url) == numbered((0, 40_000))
 
@@ -80,7 +72,7 @@ def test_a_lost_connection_is_taken_up_again_by_the_same_run(url, bucket, small_
 def test_trouble_that_stays_is_told_once_and_running_again_resumes(url, bucket, small_commits):
     """A cancelled statement is nothing that passes: the load stops, and its row says why."""
     put(bucket, lines(40_000), level=1)
-    (error,) = disturbed(url, "select pg_cancel_backend(pid) from pg_stat_activity where")
+    (error,) = disturbed(url, "pg_cancel_backend")
     assert isinstance(error, WarehouseFailed)
     assert error.__suppress_context__
     assert error.sqlstate == "57014"
@@ -91,8 +83,11 @@ def test_trouble_that_stays_is_told_once_and_running_again_resumes(url, bucket, 
     assert visible(url) == numbered((0, 40_000))
 
 
-def disturbed(url, statement):
-    """What a load ends in whose sessions meet with a statement once some lines are committed."""
+def disturbed(url, deed, times=None):
+    """What a load ends in, once some lines are committed, whose COPY meets with a deed.
+
+    times: how often; else until the load ends, as a COPY may be done before it is hit.
+    """
     ends = []
 
     def load():
@@ -105,10 +100,14 @@ def disturbed(url, statement):
     thread.start()
     while committed(url) < 2000:
         time.sleep(0.005)
-    query(
-        url,
-        f"{statement} pid <> pg_backend_pid()"
-        " and datname = current_database() and application_name = 'dwh-helper'",
-    )
+    while thread.is_alive() and times != 0:
+        hit = query(
+            url,
+            f"select {deed}(pid) from pg_stat_activity where state = 'active'"
+            " and query ilike 'copy%' and datname = current_database()"
+            " and application_name = 'dwh-helper'",
+        )
+        if hit and times is not None:
+            times -= 1
     thread.join()
     return ends
