@@ -33,6 +33,7 @@ PARTS = (
     (),
     ("int_loads__checked", "int_loads__validated"),
     ("+int_events__deduplicated", "events_part"),
+    ("+int_events__deduplicated", "int_app_reports", "sessions"),
     ("+int_property_records", "tmp_user_properties"),
     ("+permanent_user_properties",),
     ("technical_data", "int_property_runs"),
@@ -63,11 +64,13 @@ steps = st.tuples(
 
 @pytest.fixture(scope="module")
 def mappings(project, tmp_path_factory):
-    """The tests' mapping; one that knows the surprise and stores an ignored key; a stricter one."""
+    """The tests' mapping; one that knows the surprise, an ignored key and the vendor's own gender;
+    one with other values."""
     folder = tmp_path_factory.mktemp("mappings")
     grown = project.edited(
         folder / "grown" / "dbt_project",
         (", {key: team, reason: not wanted yet}]", "]"),
+        ("keys: [gender, sex]", "keys: [gender, sex, appmetrica_gender]"),
         (
             "      - {name: weight_kg,",
             "      - {name: team, data_type: text, config: {meta: {keys: [team]}}}\n"
@@ -201,7 +204,7 @@ def as_appmetrica(key, row):
     if "profiles" in key:
         sent = row["user_properties"].obj if row["user_properties"] else {}
         texts = {name: "" if value is None else str(value) for name, value in sent.items()}
-        return device | texts
+        return device | texts | {"appmetrica_gender": "mf"[row["uuid"].int % 2]}
     prefix = "event"
     if "sessions" in key:
         prefix = "session_start"
