@@ -12,7 +12,6 @@ from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from prefect import flow
-from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows.appmetrica_archive import IndexMemo, archive_export
@@ -38,6 +37,7 @@ from flows.lake.keys import (
 from flows.lake.listing import list_objects
 from flows.lake.objects import ObjectVersion
 from flows.mapping import property_keys
+from flows.run_name import named_by_days
 from flows.settings import AppMetrica
 from flows.side_by_side import side_by_side
 from flows.vendors.appmetrica import MOST_JOBS, LogsClient, Place
@@ -103,14 +103,9 @@ class ExportResult:
         return sum(archive.rows for archive in self.archives)
 
 
-def _run_name() -> str:
-    given = flow_run.parameters
-    return f"{given.get('start') or '14 days'} to {given.get('end') or 'yesterday'}"
-
-
 @flow(
     name="export-appmetrica",
-    flow_run_name=_run_name,
+    flow_run_name=named_by_days("the last 14 days"),
     retries=0,  # the client retries, in one layer
 )
 def export_appmetrica(

@@ -19,6 +19,7 @@ from flows.load_progress import PrefectLoadProgress
 from flows.load_raw import LoadResult, load_archives
 from flows.missing_windows import LOOKBACK, plan_export
 from flows.run_log import run_log
+from flows.run_name import named_by_days
 from flows.settings import S3, AppMetrica, Dwh
 from flows.stopping import stoppable
 from flows.transform import TransformResult, build, show_interruption, show_nodes
@@ -57,6 +58,7 @@ class PipelineResult:
 
 @flow(
     name="pipeline",
+    flow_run_name=named_by_days("what is missing"),
     description="Exports and loads all sources, then builds all tables.",
     persist_result=False,
 )

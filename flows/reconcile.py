@@ -18,6 +18,7 @@ from flows.errors import BadRequest, BuildFailed, NotReconciled
 from flows.lake.bucket import Bucket, open_bucket
 from flows.reconciliation_calendar import as_calendar
 from flows.run_log import run_log
+from flows.run_name import named_by_days
 from flows.settings import Dwh
 from flows.warehouse import window_ledger
 from flows.warehouse.connection import connect, warehouse_errors
@@ -107,6 +108,7 @@ class Reconciliation:
 
 @flow(
     name="reconcile",
+    flow_run_name=named_by_days("all days"),
     description="Counts archive, raw tables and marts against each other, day by day.",
     retries=0,
     persist_result=False,

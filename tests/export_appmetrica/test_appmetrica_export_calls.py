@@ -101,19 +101,3 @@ def test_the_flow_exports_with_settings_from_the_environment(
     assert artifact is not None
     assert artifact.data == 100.0
     assert artifact.description == "4 of 4 archives, 0.0 MB, 1 rows"
-
-
-def test_a_run_is_named_for_the_days_it_looks_at(
-    appmetrica: AppMetricaSimulator,
-    settings_env: dict[str, str],
-    bucket: Bucket,
-    prefect_server: PrefectServer,
-) -> None:
-    """Also where nobody gave any."""
-    from prefect.client.orchestration import get_client
-
-    export_appmetrica("2025-01-06", "2025-01-06", tables=["installations"])
-    export_appmetrica(tables=["installations"])
-    with get_client(sync_client=True) as client:
-        names = {run.name for run in client.read_flow_runs()}
-    assert {"2025-01-06 to 2025-01-06", "14 days to yesterday"} <= names
