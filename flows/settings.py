@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
+    AfterValidator,
     AnyHttpUrl,
     BeforeValidator,
     Field,
@@ -72,6 +73,17 @@ def _ages(text: object) -> object:
 Ages = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_ages)]
 
 
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is no IANA time zone, such as Europe/Moscow") from None
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+
+
 class Dwh(Block):
     """The warehouse."""
 
@@ -82,6 +94,7 @@ class Dwh(Block):
     max_rows_per_insert: int = Field(1000, gt=0)
     copy_commit_bytes: int = Field(256 * 1024 * 1024, gt=0)
     complete_since: date | None = None
+    time_zone: TimeZone = "UTC"
 
     @classmethod
     def is_set_up(cls) -> bool:
@@ -186,7 +199,7 @@ class AppMetrica(Block):
     application_id: int = Field(gt=0)
     poll_interval_seconds: float = Field(5.0, ge=0)
     poll_timeout_seconds: float = Field(300.0, ge=0)
-    time_zone: str | None = None
+    time_zone: TimeZone | None = None
     confirm_after_days: int = Field(1, ge=0)
     reask_after: Ages = (timedelta(days=7), timedelta(days=14))
 
@@ -201,16 +214,6 @@ class AppMetrica(Block):
             }
             return not missing >= {"api_key", "application_id"}
         return True
-
-    @field_validator("time_zone")
-    @classmethod
-    def _is_known(cls, name: str | None) -> str | None:
-        try:
-            if name is not None:
-                ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError("is no IANA time zone, such as Europe/Moscow") from None
-        return name
 
 
 class S3(Block):

@@ -69,7 +69,7 @@ def test_both_sources_go_all_the_way_once(vendor, url):
         ],
     ]
     assert [(loads.source, loads.rows) for loads in result.loads] == [(WEB, 6), (MOBILE, 3)]
-    assert (result.transform.status, result.transform.models) == ("completed", 23)
+    assert (result.transform.status, result.transform.models) == ("completed", 30)
     assert query(url, "select source, count(*) from dwh.events_part group by 1 order by 1") == [
         (MOBILE, 3),
         (WEB, 6),

@@ -38,6 +38,7 @@ def test_defaults_are_the_contract_s(monkeypatch):
         1000,
         256 * 1024 * 1024,
     )
+    assert (dwh.complete_since, dwh.time_zone) == (None, "UTC")
     assert (s3.region, s3.endpoint_url, s3.bucket_name) == ("us-east-1", None, "bucket")
     assert str(amplitude.base_url) == "https://amplitude.com/"
     assert Logging.load().level == "INFO"

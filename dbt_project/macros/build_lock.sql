@@ -13,7 +13,15 @@
         {%- set lock -%}
             select pg_try_advisory_lock(hashtext('dwh_helper build'), hashtext('{{ target.schema }}')) as is_held,
                 to_regclass('raw.windows') is not null as has_raw,
-                to_regnamespace('{{ state_schema() }}') is not null as has_state
+                to_regnamespace('{{ state_schema() }}') is not null as has_state,
+                exists (
+                    select from pg_attribute
+                    where attrelid = to_regclass('{{ model_marks() }}') and attname = 'upstream_oids'
+                        and not exists (
+                            select from pg_attribute
+                            where attrelid = to_regclass('{{ model_marks() }}') and attname = 'time_zone'
+                        )
+                ) as has_marks_without_zone
         {%- endset -%}
         {%- set answer = run_query(lock).rows[0] -%}
         {%- if not answer['is_held'] or other_build_lives() -%}
@@ -22,6 +30,7 @@
             {{ exceptions.raise_compiler_error('schema raw is missing or older than this project: run `python -m flows.warehouse.migrate`, or load any archive') }}
         {%- endif -%}
         {%- do check_mapping() -%}
+        {%- do check_time_zone() -%}
         {#- `if not exists` would want the right to create schemas even where it exists -#}
         {%- if not answer['has_state'] %}
         create schema {{ state_schema() }};
@@ -31,8 +40,12 @@
             batch bigint not null,
             own_oid oid not null,
             upstream_oids oid[],
+            time_zone text,
             mapping jsonb
         );
+        {%- if answer['has_marks_without_zone'] %}
+        alter table {{ model_marks() }} add column time_zone text;
+        {%- endif %}
         create table if not exists {{ build_turn() }} (invocation_id text not null);
         delete from {{ build_turn() }};
         insert into {{ build_turn() }} (invocation_id) values ('{{ invocation_id }}')

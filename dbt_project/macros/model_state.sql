@@ -5,8 +5,9 @@
     which batch it came and in which it went. A model's mark is the last batch it has taken in; it stands in
     intermediate.model_marks and moves in the transaction that writes the model, so a killed build repeats
     exactly what it had not committed. The mark also holds the oids of the model's table and of the tables it
-    reads: when one is another table than the mark knows (a full refresh, a drop, a restore), or when the
-    mapping changed for records already admitted, the model rebuilds itself.
+    reads: when one is another table than the mark knows (a full refresh, a drop, a restore), when the
+    mapping changed for records already admitted, or when the time zone of days is another one, the model
+    rebuilds itself.
 #}
 
 {% macro intermediate_relation(name) -%}
@@ -58,17 +59,19 @@
 {% macro set_mark() -%}
     {%- if execute -%}
     {%- set upstream = upstream_names() -%}
-    insert into {{ model_marks() }} (model, batch, own_oid, upstream_oids, mapping)
+    insert into {{ model_marks() }} (model, batch, own_oid, upstream_oids, time_zone, mapping)
     select
         '{{ this.identifier }}',
         {%- if this.identifier == 'int_loads__checked' %}
         0,
         '{{ this }}'::regclass::oid,
         null,
+        null,
         {{ text_literal(mapping_json()) }}::jsonb
         {%- elif this.identifier == 'int_loads__validated' %}
         (select coalesce(max(greatest(admitted_batch, removed_batch)), 0) from {{ this }}),
         '{{ this }}'::regclass::oid,
+        null,
         null,
         -- a verdict with findings changes nothing: what is admitted was checked with an older mapping
         case
@@ -81,12 +84,14 @@
         (select min(batch) from {{ model_marks() }} where model = any({{ text_array(upstream) }})),
         '{{ this }}'::regclass::oid,
         {{ upstream_oids(upstream) }},
+        {{ text_literal(time_zone()) if config.get('meta').get('is_zoned') else 'null' }},
         {{ text_literal(mapping_json()) }}::jsonb
         {%- endif %}
     on conflict (model) do update set
         batch = excluded.batch,
         own_oid = excluded.own_oid,
         upstream_oids = excluded.upstream_oids,
+        time_zone = excluded.time_zone,
         mapping = excluded.mapping
     {%- endif -%}
 {%- endmacro %}
@@ -97,10 +102,14 @@
     {%- if upstream is none or flags.WHICH not in ('run', 'build', 'retry') -%}
         {{ return(false) }}
     {%- endif -%}
+    {%- set meta = config.get('meta', {}) -%}
     {%- set query -%}
         select
             own_oid = to_regclass('{{ this }}')::oid
-                and upstream_oids = {{ upstream_oids(upstream) }} as is_continuous,
+                and upstream_oids = {{ upstream_oids(upstream) }}
+                {%- if meta.get('is_zoned') %}
+                and coalesce(time_zone = {{ text_literal(time_zone()) }}, false)
+                {%- endif %} as is_continuous,
             mapping::text as mapping
         from {{ model_marks() }}
         where model = '{{ this.identifier }}'
@@ -109,7 +118,7 @@
     {%- if marks | length == 0 or not marks[0]['is_continuous'] -%}
         {{ return(true) }}
     {%- endif -%}
-    {{ return(config.get('meta', {}).get('is_mapped', false) and mapping_change_concerns(marks[0]['mapping'])) }}
+    {{ return(meta.get('is_mapped', false) and mapping_change_concerns(marks[0]['mapping'])) }}
 {%- endmacro %}
 
 {# Overrides dbt's own: the incremental materialization asks it, and so does is_incremental(). #}

@@ -1,22 +1,25 @@
 {#
     Incremental strategy "versioned": rows are never changed or deleted, they only get the batch in which
-    they went. The model gives, for each key that may have changed, the row that holds now, or a row
-    without load_id where none does any more.
+    they went. The model gives, for each key that may have changed, the row that holds now. It is another one
+    where a column of config.meta.version differs: by default the line that it comes from. A row whose first
+    such column is null says that none holds any more.
 #}
 {% macro get_incremental_versioned_sql(arguments) -%}
     {%- set columns = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
     {%- set key = arguments['unique_key'] -%}
+    {%- set version = config.get('meta').get('version', ['load_id', 'line_number']) -%}
     update {{ arguments['target_relation'] }} as present
     set removed_batch = candidates.added_batch
     from {{ arguments['temp_relation'] }} as candidates
     where present.{{ key }} = candidates.{{ key }}
         and present.removed_batch is null
-        and (present.load_id, present.line_number) is distinct from (candidates.load_id, candidates.line_number);
+        and (present.{{ version | join(', present.') }})
+        is distinct from (candidates.{{ version | join(', candidates.') }});
 
     insert into {{ arguments['target_relation'] }} ({{ columns }})
     select {{ columns }}
     from {{ arguments['temp_relation'] }} as candidates
-    where candidates.load_id is not null
+    where candidates.{{ version[0] }} is not null
         and not exists (
             select
             from {{ arguments['target_relation'] }} as present

@@ -96,7 +96,7 @@ def _invoke(
     arguments = [
         "build",
         *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
-        *("--target", "prod", "--exclude-resource-type", "unit_test"),
+        *("--target", "prod", "--exclude-resource-type", "unit_test", "exposure"),
         *("--log-level", "none", "--log-level-file", "none", "--no-use-colors"),
         # run_results.json would keep the server's messages, and with them values, on the disk.
         "--no-write-json",
@@ -104,7 +104,7 @@ def _invoke(
         *(() if RECONCILIATION in (select or "") else ("--exclude", RECONCILIATION)),
         *(("--full-refresh",) if full_refresh else ()),
     ]
-    with _database_url_in_environment(settings), _sigterm_as_ctrl_c():
+    with _settings_in_environment(settings), _sigterm_as_ctrl_c():
         say("dbt reads the project")
         answer = dbtRunner(callbacks=[_tell(say)]).invoke(arguments)
     if answer.exception is not None and not isinstance(answer.exception, Exception):
@@ -144,17 +144,22 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
 
 
 @contextmanager
-def _database_url_in_environment(settings: Dwh) -> Iterator[None]:
-    """profiles.yml reads the environment; the setting may stand in `.env` alone."""
-    name, before = "DWH_DATABASE_URL", os.environ.get("DWH_DATABASE_URL")
-    os.environ[name] = settings.database_url.get_secret_value()
+def _settings_in_environment(settings: Dwh) -> Iterator[None]:
+    """dbt reads the environment; settings may stand in `.env` alone."""
+    variables = {
+        "DWH_DATABASE_URL": settings.database_url.get_secret_value(),
+        "DWH_TIME_ZONE": settings.time_zone,
+    }
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _tell(say: Callable[[str], None]) -> Callable[[Any], None]:

@@ -1,7 +1,7 @@
 """Several builds end in the same marts as one full refresh, in every case by name."""
 
 import pytest
-from warehouse import event
+from warehouse import event, mart_names
 
 
 def assert_exact(warehouse):
@@ -280,7 +280,9 @@ def test_a_build_with_nothing_new_changes_no_row(warehouse):
     warehouse.load("w.zip", [event(n, n, person(f"P{n % 3}", city="A")) for n in range(9)])
     built(warehouse)
     query = " union all ".join(
-        f"select '{mart}', ctid::text, xmin::text from dwh.{mart}" for mart in warehouse.marts()
+        f"select '{name}', ctid::text, xmin::text from {name}"
+        for mart, name in mart_names().items()
+        if mart != "event_users"  # a view
     )
     before = sorted(warehouse.execute(query))
     built(warehouse)

@@ -5,13 +5,14 @@ from dataclasses import replace
 import psycopg
 import pytest
 from logins import as_user, logins
-from warehouse import BUILT_SCHEMAS, MARTS, Warehouse, event
+from warehouse import BUILT_SCHEMAS, Warehouse, event, mart_names
 
 from flows.settings import Dwh
 from flows.warehouse.interruption import interruption
 
 ROWS = [event(n, n, {"ehr_id": f"P{n % 3}", "city": "AB"[n % 2], "gender": "m"}) for n in range(9)]
-READ = ("dwh", "audit")
+READ = ("dwh", "product", "audit")
+MARTS = ("dwh.", "product.")
 RELATIONS = """
 select nspname || '.' || relname, pg_get_userbyid(relowner)
 from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid
@@ -54,7 +55,7 @@ def assert_rights(warehouse: Warehouse, be) -> None:
                 (loader, f"select from {name}"),
                 (loader, f"alter table {name} rename to mine"),
                 (analyst, f"alter table {name} rename to mine"),
-                *([(analyst, f"delete from {name}")] if name.startswith("dwh.") else []),
+                *([(analyst, f"delete from {name}")] if name.startswith(MARTS) else []),
             ):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(statement)
@@ -84,7 +85,7 @@ def test_grants_hold_after_each_build(warehouse, be):
         assert_rights(warehouse, be)
     finally:
         warehouse.execute("drop owned by second_builder; drop role second_builder")
-    assert {f"dwh.{mart}" for mart in MARTS} <= set(relations(warehouse, "dwh"))
+    assert set(mart_names().values()) <= set(relations(warehouse, "dwh", "product"))
     assert "audit.permanent_property_conflicts" in relations(warehouse, "audit")
 
 
@@ -107,7 +108,7 @@ def test_an_analyst_builds_in_schemas_of_its_own(warehouse, be, monkeypatch):
     try:
         build = analyst.build(target="dev")
         assert build.is_clean, build
-        assert analyst.marts("dev_anna_dwh") == before[0]
+        assert analyst.marts("dev_anna_") == before[0]
         refused = analyst.build("--select", "events_part")
         assert not refused.having("success")
         assert "permission denied" in refused.messages

@@ -30,7 +30,15 @@ MARTS = (
     "changeable_user_properties",
     "changeable_user_properties_history",
 )
-BUILT_SCHEMAS = ("staging", "intermediate", "dwh", "audit")
+#: The marts of schema product; MARTS are those of schema dwh.
+STATISTICS = (
+    "event_users",
+    "daily_active_users",
+    "event_counts",
+    "weekly_cohorts",
+    "sessions_daily",
+)
+BUILT_SCHEMAS = ("staging", "intermediate", "dwh", "product", "audit")
 DAY = datetime(2025, 1, 6, tzinfo=UTC)
 
 #: All data tests but the gate's: keys and spans are tested where a test asks for tests="data".
@@ -41,7 +49,16 @@ OTHER_TESTS = tuple(
 #: Reads every row; transform leaves it out, too.
 RECONCILIATION = "reconciliation"
 
+#: How a node may end; exposures are no-ops.
+CLEAN = {"success", "pass", "warn", "no-op"}
+
 Rows = list[str]
+
+
+def mart_names(prefix: str = "") -> dict[str, str]:
+    """Every mart with its schema. prefix: of the schema's name."""
+    product = {mart: f"{prefix}product.{mart}" for mart in STATISTICS}
+    return {mart: f"{prefix}dwh.{mart}" for mart in MARTS} | product
 
 
 def event(
@@ -72,7 +89,7 @@ class Build:
 
     @property
     def is_clean(self) -> bool:
-        return bool(self.status) and set(self.status.values()) <= {"success", "pass", "warn"}
+        return bool(self.status) and set(self.status.values()) <= CLEAN
 
     def having(self, status: str) -> set[str]:
         return {name for name, found in self.status.items() if found == status}
@@ -241,18 +258,18 @@ class Warehouse:
         assert answer.success, answer.exception or answer.result.results[0].message
         return [tuple(row) for row in answer.result.results[0].agate_table.rows]
 
-    def marts(self, schema: str = "dwh") -> dict[str, Rows]:
-        """Every mart, all rows and all columns, as sorted JSON texts."""
+    def marts(self, prefix: str = "") -> dict[str, Rows]:
+        """Every mart, all rows and all columns, as sorted JSON texts. prefix: of its schema."""
         with psycopg.connect(self.url) as connection:
             return {
                 mart: [
                     json.dumps(row, sort_keys=True)
                     for (row,) in connection.execute(
-                        f"select to_jsonb(mart) as row from {schema}.{mart} as mart"
+                        f"select to_jsonb(mart) as row from {name} as mart"
                         " order by to_jsonb(mart)::text"
                     )
                 ]
-                for mart in MARTS
+                for mart, name in mart_names(prefix).items()
             }
 
     def drop_built(self) -> None:
