@@ -31,6 +31,9 @@ DEPLOYMENTS = {
     "transform/dbt",
     "withdraw-load/manual",
     "reconcile/daily",
+    "report-dau/ad-hoc",
+    "report-top-events/ad-hoc",
+    "report-retention/ad-hoc",
     "pipeline/daily",
 }
 
@@ -113,6 +116,9 @@ def test_every_parameter_is_explained(deployed) -> None:
         "transform/dbt": ["select", "full_refresh"],
         "withdraw-load/manual": ["load_id", "reason"],
         "reconcile/daily": ["start", "end"],
+        "report-dau/ad-hoc": ["start", "end"],
+        "report-top-events/ad-hoc": ["start", "end", "limit"],
+        "report-retention/ad-hoc": ["start", "window"],
         "pipeline/daily": ["start", "end", "sources"],
     }
     for name, fields in shown.items():
