@@ -16,8 +16,8 @@ demo: $(INSTALLED) ## the whole way on embedded servers, with a summary and a st
 serve: $(INSTALLED) ## sandbox, Prefect server with UI, worker and all deployments, until Ctrl-C
 	@exec $(PYTHON) -m flows.sandbox.serve
 
-test: $(INSTALLED) ## all tests, three at a time, on embedded servers of their own (make test ARGS='-k ledger -x')
-	$(PYTHON) -m pytest -n 3 --dist worksteal $(ARGS)
+test: $(INSTALLED) ## all tests, two at a time, on embedded servers of their own (make test ARGS='-k ledger -x')
+	$(PYTHON) -m pytest -n 2 --dist worksteal $(ARGS)
 
 soak: $(INSTALLED) ## hours: 20,000 histories, over 100 kills, every fault several times
 	SOAK_HISTORIES=20000 $(PYTHON) -m pytest tests/dbt_project/test_any_schedule.py $(ARGS)
