@@ -181,14 +181,16 @@ def warehouse_full(world: World, numbers: random.Random) -> str | None:
 def two_pipelines(world: World, _numbers: random.Random) -> str | None:
     """Two whole runs at once."""
     first, second = world.begin(), world.begin()
-    return first.wait().error or second.wait().error
+    errors = [run.wait().error for run in (first, second)]
+    return errors[0] or errors[1]
 
 
 def two_loaders(world: World, _numbers: random.Random) -> str | None:
     """Two loaders of the same files at once."""
     world.begin(EXPORTS).succeed()
     first, second = world.begin(LOADS), world.begin(LOADS)
-    return first.wait().error or second.wait().error
+    errors = [run.wait().error for run in (first, second)]
+    return errors[0] or errors[1]
 
 
 def deadlocked(world: World, _numbers: random.Random) -> str | None:

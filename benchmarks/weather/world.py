@@ -29,9 +29,9 @@ from benchmarks.weather import steps
 from benchmarks.weather.steps import NOW, STEPS
 from flows.lake.bucket import Bucket
 from flows.lake.listing import list_objects
-from flows.sandbox.amplitude import MOBILE, WEB, AmplitudeSimulator
+from flows.sandbox.amplitude import AmplitudeSimulator
 from flows.sandbox.amplitude.rows import make_event
-from flows.sandbox.appmetrica import APPLICATION, AppMetricaSimulator
+from flows.sandbox.appmetrica import AppMetricaSimulator
 from flows.sandbox.appmetrica.limits import Limits
 from flows.sandbox.faulty_s3 import FaultyS3
 from flows.sandbox.postgres import Postgres
@@ -159,14 +159,8 @@ class World:
             "DBT_TARGET_PATH": str(self.folder / "dbt"),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "S3_ENDPOINT_URL": self.faulty.endpoint_url,
-            "AMPLITUDE_BASE_URL": self.amplitude.base_url,
-            "AMPLITUDE_WEB_CLIENT_ID": WEB.client_id,
-            "AMPLITUDE_WEB_SECRET_KEY": WEB.secret_key,
-            "AMPLITUDE_MOBILE_CLIENT_ID": MOBILE.client_id,
-            "AMPLITUDE_MOBILE_SECRET_KEY": MOBILE.secret_key,
-            "APPMETRICA_BASE_URL": self.appmetrica.base_url,
-            "APPMETRICA_API_KEY": APPLICATION.token,
-            "APPMETRICA_APPLICATION_ID": str(APPLICATION.application_id),
+            **self.amplitude.variables,
+            **self.appmetrica.variables,
             "APPMETRICA_POLL_INTERVAL_SECONDS": "0.02",
             "APPMETRICA_POLL_TIMEOUT_SECONDS": "5",
             "TMPDIR": str(self.folder),

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Self
 
 from flows.sandbox import postgres
-from flows.sandbox.amplitude import MOBILE, WEB, AmplitudeSimulator
+from flows.sandbox.amplitude import AmplitudeSimulator
 from flows.sandbox.amplitude import dataset as amplitude_dataset
-from flows.sandbox.appmetrica import APPLICATION, AppMetricaSimulator
+from flows.sandbox.appmetrica import AppMetricaSimulator
 from flows.sandbox.appmetrica import dataset as appmetrica_dataset
 from flows.sandbox.postgres import Postgres
 from flows.sandbox.processes import choose_port
@@ -68,14 +68,8 @@ class Servers:
         return {
             "DWH_DATABASE_URL": self.postgres.url(DATABASE),
             **self.s3.variables(BUCKET),
-            "AMPLITUDE_BASE_URL": self.amplitude.base_url,
-            "AMPLITUDE_WEB_CLIENT_ID": WEB.client_id,
-            "AMPLITUDE_WEB_SECRET_KEY": WEB.secret_key,
-            "AMPLITUDE_MOBILE_CLIENT_ID": MOBILE.client_id,
-            "AMPLITUDE_MOBILE_SECRET_KEY": MOBILE.secret_key,
-            "APPMETRICA_BASE_URL": self.appmetrica.base_url,
-            "APPMETRICA_API_KEY": APPLICATION.token,
-            "APPMETRICA_APPLICATION_ID": str(APPLICATION.application_id),
+            **self.amplitude.variables,
+            **self.appmetrica.variables,
             # The vendor needs minutes for a job, its simulator a few questions.
             "APPMETRICA_POLL_INTERVAL_SECONDS": "0.05",
         }

@@ -123,7 +123,7 @@ def test_any_schedule_of_loads_and_builds_ends_in_the_same_marts(
         else:
             rows = [row for patient in range(PATIENTS) for row in sent_by(patient, draw)]
             if has_surprise and step == len(schedule) // 2:
-                rows.append(event(1, 1, {"ehr_id": "0", SURPRISE: 7}))
+                rows.append(event(1, 1, {"ehr_id": "0", SURPRISE: 7}, session_id=None))
             load(warehouse, action, source, key, step, rows)
     # the surprise is known from here on, whatever was tried before
     warehouse.project = mappings[1 + seed % 2]

@@ -134,6 +134,9 @@ class Project:
             assert parsed.success, parsed.exception
             self.manifest = parsed.result
         manifest = self.manifest if target == "prod" else None
+        for node in manifest.nodes.values() if manifest else ():
+            if node.resource_type == "model":  # else dbt takes the last build's ephemeral parts
+                node.compiled, node.extra_ctes, node.extra_ctes_injected = False, [], False
         runner = dbtRunner(manifest=manifest)
         # In a thread of its own: dbt walks the whole call stack again and again; pytest's is deep.
         with ThreadPoolExecutor(1) as alone:

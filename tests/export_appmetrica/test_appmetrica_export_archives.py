@@ -118,7 +118,7 @@ def test_a_snapshot_that_was_stored_by_a_killed_run_is_not_taken_twice(export: E
     """Its job is still in the index: the next run fetches it again, and finds its own archive."""
     export.vendor.add_rows("profiles_v2", [{"profile_id": "p", "at": NOW}])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flows.export_appmetrica._Exporter._remember", killed)
+        patch.setattr("flows.appmetrica_exporter.Exporter._remember", killed)
         with pytest.raises(InterruptedError):
             export(tables=("profiles_v2",), profile_attributes=["profile_id"])
     export.vendor.set_now(NOW + timedelta(minutes=5))

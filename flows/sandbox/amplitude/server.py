@@ -55,6 +55,17 @@ class AmplitudeSimulator(Simulator):
         self._sorted: tempfile.TemporaryDirectory[str] | None = None
         self.store = HourStore(self._hour_folder())
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables of `.env.example` that lead to the sandbox's two projects here."""
+        return {
+            "AMPLITUDE_BASE_URL": self.base_url,
+            "AMPLITUDE_WEB_CLIENT_ID": WEB.client_id,
+            "AMPLITUDE_WEB_SECRET_KEY": WEB.secret_key,
+            "AMPLITUDE_MOBILE_CLIENT_ID": MOBILE.client_id,
+            "AMPLITUDE_MOBILE_SECRET_KEY": MOBILE.secret_key,
+        }
+
     def _hour_folder(self) -> Path | None:
         if self._data is None or not self._data.is_dir() or is_in_hours(self._data):
             return self._data

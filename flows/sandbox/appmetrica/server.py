@@ -61,6 +61,15 @@ class AppMetricaSimulator(Simulator):
         self.jobs = Jobs(self._build, self._stall)
 
     @property
+    def variables(self) -> dict[str, str]:
+        """The variables of `.env.example` that lead to the sandbox's application here."""
+        return {
+            "APPMETRICA_BASE_URL": self.base_url,
+            "APPMETRICA_API_KEY": APPLICATION.token,
+            "APPMETRICA_APPLICATION_ID": str(APPLICATION.application_id),
+        }
+
+    @property
     def tokens(self) -> set[str]:
         """The tokens that may read some application."""
         return {entry.token for entries in self.applications.values() for entry in entries}
