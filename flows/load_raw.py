@@ -60,7 +60,7 @@ def load_raw(
     """Load every archive under a prefix, or one key, that the ledger does not hold as it is now.
 
     Args:
-        source: Whose archives: amplitude_web, amplitude_mobile or appmetrica.
+        source: Whose archives: amplitude_web, amplitude_mobile, appmetrica or import (event files).
         prefix: Of keys in S3; by default the source's own, such as amplitude/web/.
         key: One object instead.
         start_after: 0-based line of that one object, resume behind it; accepted only where all

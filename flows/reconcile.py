@@ -152,8 +152,9 @@ def count_days(
     bucket = bucket or open_bucket()
     migrate(url)
     with warehouse_errors(), connect(url, autocommit=True) as connection:
-        for source in LANDINGS:
-            sync_windows(connection, bucket, source)
+        for source, landing in LANDINGS.items():
+            if landing.has_windows:
+                sync_windows(connection, bucket, source)
     failed = [
         node.name
         for node in run_build(RECONCILIATION, settings=dwh, say=say)

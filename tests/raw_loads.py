@@ -9,6 +9,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Json
 
+from flows.event_files.event_line import event_line
 from flows.lake.line_stream import Slab
 from flows.warehouse import ledger
 from flows.warehouse.connection import connect
@@ -76,12 +77,27 @@ def add_appmetrica_load(
     The key tells the table: "appmetrica/1111/events/2025-01-06.ndjson.gz". supersedes: whether it
     takes the place of all loads of the file.
     """
-    table = landing_of("appmetrica").table_of(file_key)
     data = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+    return _add_lines(url, "appmetrica", file_key, data, supersedes=supersedes)
+
+
+def add_import_load(
+    url: str, file_key: str, events: Sequence[Sequence[str | None]], *, supersedes: bool = False
+) -> int:
+    """A complete load of an event file; returns its load_id.
+
+    events: texts in the order of event_line.COLUMNS. supersedes: as of add_appmetrica_load.
+    """
+    data = b"".join(event_line(event) + b"\n" for event in events)
+    return _add_lines(url, "import", file_key, data, supersedes=supersedes)
+
+
+def _add_lines(url: str, source: str, file_key: str, data: bytes, *, supersedes: bool) -> int:
+    table = landing_of(source).table_of(file_key)
     with connect(url, autocommit=True) as connection:
         load = ledger.begin(
             connection,
-            source="appmetrica",
+            source=source,
             file_key=file_key,
             etag="",
             size_bytes=0,
@@ -89,11 +105,14 @@ def add_appmetrica_load(
         )
         with connection.cursor() as cursor, cursor.copy(table.copy) as copy:
             copy.write(table.make_block(Slab(0, data), load.load_id, True).data)
-        if rows:
-            ledger.advance(
-                connection, load.load_id, last_line=len(rows) - 1, rows=len(rows), checksum=""
-            )
+        count = data.count(b"\n")
+        if count:
+            ledger.advance(connection, load.load_id, last_line=count - 1, rows=count, checksum="")
         ledger.complete(
-            connection, load, checksum="", supersedes=supersedes, number_rows_of=table.name
+            connection,
+            load,
+            checksum="",
+            supersedes=supersedes,
+            number_rows_of=table.name if table.has_ordinals else None,
         )
     return load.load_id

@@ -8,6 +8,7 @@ import httpx
 import pytest
 import yaml
 
+from flows.import_events import SOURCES
 from flows.lake.bucket import Bucket
 from flows.lake.listing import list_objects
 from flows.pipeline import EXPORTS
@@ -26,6 +27,7 @@ DEPLOYMENTS = {
     "export-amplitude/mobile",
     "export-appmetrica/daily",
     "fetch-export/ad-hoc",
+    "import-events/ad-hoc",
     "load-raw/amplitude",
     "load-raw/appmetrica",
     "transform/dbt",
@@ -111,6 +113,7 @@ def test_every_parameter_is_explained(deployed) -> None:
             "key",
             "resume",
         ],
+        "import-events/ad-hoc": ["path", "key", "source", "max_rejected"],
         "load-raw/amplitude": ["source", "prefix", "key", "start_after"],
         "load-raw/appmetrica": ["source", "prefix", "key", "start_after"],
         "transform/dbt": ["select", "full_refresh"],
@@ -127,6 +130,7 @@ def test_every_parameter_is_explained(deployed) -> None:
     assert shown["export-amplitude/web"]["source"]["enum"] == ["web", "mobile"]
     assert shown["export-appmetrica/daily"]["tables"]["items"]["enum"] == list(TABLES)
     assert shown["fetch-export/ad-hoc"]["table"]["enum"] == list(TABLES)
+    assert shown["import-events/ad-hoc"]["source"]["enum"] == list(SOURCES)
     assert shown["load-raw/amplitude"]["source"]["enum"] == list(LANDINGS)
     assert shown["pipeline/daily"]["sources"]["anyOf"][0]["items"]["enum"] == list(EXPORTS)
 

@@ -163,13 +163,13 @@ class LineStream:
 
 def _units(blocks: Iterator[bytes], line_max_bytes: int) -> Iterator[_Unit]:
     checksum = hashlib.sha256()
-    for data in _whole_lines(blocks, line_max_bytes):
+    for data in whole_lines(blocks, line_max_bytes):
         yield _Unit(data, checksum.copy())
         if data is not None:
             checksum.update(data)
 
 
-def _whole_lines(blocks: Iterator[bytes], line_max_bytes: int) -> Iterator[bytes | None]:
+def whole_lines(blocks: Iterator[bytes], line_max_bytes: int) -> Iterator[bytes | None]:
     """The same bytes, cut behind line ends only; the last line gets its \\n where it has none.
 
     Ends with None in place of a line beyond the limit.

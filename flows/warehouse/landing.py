@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flows.errors import BadRequest
+from flows.event_files.event_archive import open_events
+from flows.event_files.file_name import PREFIX as IMPORT_PREFIX
 from flows.lake.archive_reader import open_archive
 from flows.lake.bucket import Bucket
 from flows.lake.gzip_reader import open_gzip
 from flows.lake.line_stream import LineArchive
 from flows.lake.objects import ObjectVersion
-from flows.warehouse import amplitude_rows, appmetrica_rows
+from flows.warehouse import amplitude_rows, appmetrica_rows, import_rows
 from flows.warehouse.raw_table import RawTable
 
 
@@ -21,7 +23,7 @@ class Landing:
     """Where the archives of a source lie, how they are read, and which table takes their lines.
 
     prefix, suffix: of their keys in S3. find_table: the table for the archive of this key, None
-    where the key tells none.
+    where the key tells none. has_windows: its archives are of days that were asked of a vendor.
     """
 
     source: str
@@ -29,6 +31,7 @@ class Landing:
     suffix: str
     open_archive: Callable[[Bucket, str, ObjectVersion], LineArchive]
     find_table: Callable[[str], RawTable | None]
+    has_windows: bool = True
 
     def takes(self, key: str) -> bool:
         """Whether a listed object is an archive of this source."""
@@ -50,6 +53,7 @@ LANDINGS = {
             "amplitude_mobile", "amplitude/mobile/", ".zip", open_archive, amplitude_rows.table_of
         ),
         Landing("appmetrica", "appmetrica/", ".ndjson.gz", open_gzip, appmetrica_rows.table_of),
+        Landing("import", IMPORT_PREFIX, "", open_events, import_rows.table_of, has_windows=False),
     )
 }
 

@@ -5,13 +5,14 @@ changes of the mapping; what each of them sends is drawn from a seed. The row of
 an ehr_id is shared by everybody, and compared like any other.
 """
 
+import json
 import os
 import random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from raw_loads import add_appmetrica_load
+from raw_loads import add_appmetrica_load, add_import_load
 from warehouse import MARTS, STATISTICS, event
 
 #: Patients of one example.
@@ -27,6 +28,7 @@ FILES = (
     ("appmetrica", "appmetrica/7/sessions_starts/2025-01-06.ndjson.gz"),
     ("appmetrica", "appmetrica/7/installations/2025-01-06.ndjson.gz"),
     ("appmetrica", "appmetrica/7/profiles_v2/2025-01-06T{:06d}Z.ndjson.gz"),
+    ("import", "import/{:06d}.csv"),
 )
 #: What people build when they do not build everything.
 PARTS = (
@@ -162,6 +164,10 @@ def load(warehouse, action, source, key, step, rows):
     if source == "appmetrica":
         reported = [as_appmetrica(key, row) for row in rows]
         add_appmetrica_load(warehouse.url, key.format(step), reported, supersedes=True)
+    elif source == "import":
+        # a few files, so that some are replaced; their ids are those of Amplitude's events
+        imported = [as_imported(row) for row in rows]
+        add_import_load(warehouse.url, key.format(step % 3), imported, supersedes=True)
     elif action == "replace" and held:
         warehouse.replace(held, rows)
     elif action == "repeat" and held:
@@ -222,3 +228,10 @@ def as_appmetrica(key, row):
     if prefix == "install":
         return device | times
     return device | times | {"session_id": str(row["session_id"] or "")}
+
+
+def as_imported(row):
+    """What an event file would say of it."""
+    user = row["session_id"] and str(row["session_id"])
+    properties = json.dumps(row["event_properties"].obj)
+    return str(row["uuid"]), row["event_time"].isoformat(), user, row["event_type"], properties

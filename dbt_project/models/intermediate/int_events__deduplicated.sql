@@ -11,8 +11,9 @@
     ],
 ) }}
 
--- Which line of which file speaks for an event: the newest upload of its uuid among the admitted loads;
--- ties break on content, then on the place in the archive, never on the order of loading.
+-- Which line of which file speaks for an event: the newest upload of its uuid among the admitted loads, or,
+-- where a source knows no uploads, the earliest event; ties break on content, then on the place in the
+-- archive, never on the order of loading.
 {%- set removed_loads = loads_removed_since_mark() if is_incremental() else [] %}
 
 with loads as (
@@ -48,6 +49,7 @@ added as (
         source,
         file_key,
         uploaded_at,
+        earliest_wins_at,
         content_hash,
         session_key
     from {{ ref('int_events__unioned') }}
@@ -79,6 +81,7 @@ present as (
         present.source,
         present.file_key,
         present.uploaded_at,
+        present.earliest_wins_at,
         present.content_hash,
         present.session_key
     from {{ this }} as present
@@ -105,6 +108,7 @@ candidates as (
         source,
         file_key,
         uploaded_at,
+        earliest_wins_at,
         content_hash,
         session_key
     from {{ ref('int_events__unioned') }}
@@ -129,6 +133,7 @@ winners as (
     order by
         uuid,
         uploaded_at desc nulls last,
+        earliest_wins_at nulls last,
         content_hash,
         source,
         file_key,
@@ -143,6 +148,7 @@ select
     winners.load_id,
     winners.line_number,
     winners.uploaded_at,
+    winners.earliest_wins_at,
     winners.content_hash,
     winners.session_key,
     batch.batch as added_batch,
@@ -160,6 +166,7 @@ select
     null as load_id,
     null as line_number,
     null as uploaded_at,
+    null as earliest_wins_at,
     null as content_hash,
     null as session_key,
     batch.batch as added_batch,

@@ -48,6 +48,7 @@
     'processed_time': 'timestamptz',
     'event_time': 'timestamptz',
     'uploaded_at': 'timestamptz',
+    'earliest_wins_at': 'timestamptz',
     'content_hash': 'uuid',
 } %}
 {%- set lineage = ['load_id', 'line_number', 'source', 'file_key', 'uuid', 'content_hash', 'event_time'] %}
@@ -66,7 +67,7 @@ with amplitude_events as (
         shape,
         ref('stg_amplitude__events'),
         'event',
-        shape | reject('in', ['uuid', 'uploaded_at', 'tracker_name']) | list,
+        shape | reject('in', ['uuid', 'uploaded_at', 'earliest_wins_at', 'tracker_name']) | list,
         {'uuid': 'coalesce(uuid, content_hash)', 'uploaded_at': 'server_upload_time'}
     ) }}
 
@@ -123,6 +124,19 @@ profiles as (
 
 ),
 
+{#- nobody says when such a file was written: of two copies the one that happened first counts #}
+import_events as (
+
+    {{ in_shape(
+        shape,
+        ref('stg_import__events'),
+        'event',
+        lineage + ['user_id', 'event_type', 'event_properties'],
+        {'earliest_wins_at': 'event_time'}
+    ) }}
+
+),
+
 unioned as (
 
     select * from amplitude_events
@@ -134,6 +148,8 @@ unioned as (
     select * from installations
     union all
     select * from profiles
+    union all
+    select * from import_events
 
 )
 

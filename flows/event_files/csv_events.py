@@ -1,0 +1,166 @@
+"""Events of a CSV: comma, double quotes, UTF-8, the names of the columns in the first line.
+
+Each event bears the number of the physical line that it begins on, whatever breaks its cells hold.
+"""
+
+import csv
+import sys
+from collections.abc import Iterator
+
+from flows.errors import Interrupted
+from flows.event_files.byte_lines import text_blocks, too_long
+from flows.event_files.event_line import (
+    COLUMNS,
+    RAGGED_ROW,
+    UNREADABLE_LINE,
+    WRONG_COLUMNS,
+    Refused,
+    complaint_of,
+    event_line,
+)
+
+
+def csv_events(
+    name: str, blocks: Iterator[bytes], line_max_bytes: int
+) -> Iterator[tuple[int, bytes | Refused]]:
+    """Each record: the 0-based line where it begins, and its line for the loader or why not.
+
+    Raises Interrupted where the names of the columns are wrong, or a quote is left open, so that
+    nobody knows where the next record begins.
+    """
+    # The module's own limit is 128 KB a cell, for the whole process; ours is of a record.
+    csv.field_size_limit(sys.maxsize)
+    lines = _PhysicalLines(name, blocks, line_max_bytes)
+    rows = csv.reader(lines, strict=True)
+    order: list[int] | None = None
+    width = 0
+    while True:
+        start = lines.begin_record()
+        problem: Refused
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if lines.position - start > 1 or str(error).startswith("unexpected end"):
+                raise _open_quote(name, start) from None
+            problem = Refused(UNREADABLE_LINE, f"malformed CSV: {_sense_of(error)}")
+        else:
+            if not cells or (len(cells) == 1 and not cells[0].strip()):
+                continue
+            if order is None:
+                order, width = _order(name, start, cells), len(cells)
+                continue
+            if len(cells) != width:
+                if lines.position - start > 1:
+                    raise _open_quote(name, start)
+                why = f"{len(cells)} cells, where the first line names {width}"
+                yield start, Refused(RAGGED_ROW, why).of(lines.record)
+                continue
+            try:
+                _demand_utf8(cells, order)
+                yield start, event_line([cells[place] for place in order])
+                continue
+            except Refused as refused:
+                problem = refused
+        if order is None:
+            raise _no_header(name, start, problem.why)
+        yield start, problem.of(lines.record)
+
+
+class _PhysicalLines:
+    """The lines of a file as text, counted; position: 0-based number of the next one."""
+
+    def __init__(self, name: str, blocks: Iterator[bytes], line_max_bytes: int) -> None:
+        self._name, self._most = name, line_max_bytes
+        self._lines = self._read(blocks)
+        self._record: list[str] = []
+        self._record_size = 0
+        self._start = 0
+        self.position = 0
+
+    def begin_record(self) -> int:
+        """Forget the last record; returns the number of the line that the next one begins on."""
+        self._record.clear()
+        self._record_size = 0
+        self._start = self.position
+        return self._start
+
+    @property
+    def record(self) -> str:
+        """The lines since the record began, as sent."""
+        return "\n".join(self._record)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._lines
+
+    def _read(self, blocks: Iterator[bytes]) -> Iterator[str]:
+        for block in text_blocks(self._name, blocks, self._most):
+            # Bytes that are no UTF-8 pass as half surrogates, and are found in their cell.
+            texts = [] if block is None else block.decode(errors="surrogateescape").split("\n")[:-1]
+            for text in texts:
+                self.position += 1
+                self._record.append(text)
+                self._record_size += len(text)
+                if self._record_size > self._most:
+                    raise self._too_long()
+                yield text + "\n"
+            if block is None:
+                raise self._too_long()
+
+    def _too_long(self) -> Interrupted:
+        hint = "; is a quote left open?"
+        return too_long(self._name, self._start, self._most, hint)
+
+
+def _order(name: str, line: int, header: list[str]) -> list[int]:
+    """Where each of COLUMNS stands."""
+    complaint = complaint_of(header)
+    if complaint is None:
+        return [header.index(column) for column in COLUMNS]
+    for delimiter, word in ((";", "a semicolon"), ("\t", "a tabulator"), ("|", "a bar")):
+        if len(header) == 1 and "event_id" in header[0].split(delimiter):
+            complaint = f"{word} is between the cells; let it be a comma"
+    if not any(column in cell for column in COLUMNS for cell in header):
+        complaint += "; the first line has to name the columns"
+    raise _no_header(name, line, complaint)
+
+
+def _no_header(name: str, line: int, why: str) -> Interrupted:
+    return Interrupted(
+        f"{name}, line {line} (0-based): {why}",
+        reason=WRONG_COLUMNS,
+        file_key=name,
+        failed_line=line,
+        findings={WRONG_COLUMNS: 1},
+    )
+
+
+def _open_quote(name: str, line: int) -> Interrupted:
+    """Never to be rejected as one record: nobody knows how many it has swallowed."""
+    return Interrupted(
+        f"{name}, line {line} (0-based): malformed CSV: a quote is left open, or stands within a"
+        " cell without being doubled",
+        reason=UNREADABLE_LINE,
+        file_key=name,
+        failed_line=line,
+        last_successful_line=line - 1 if line else None,
+        findings={UNREADABLE_LINE: 1},
+    )
+
+
+def _sense_of(error: csv.Error) -> str:
+    if "new-line" in str(error):
+        return "a carriage return within the line"
+    return "a character stands behind a closing quote"
+
+
+def _demand_utf8(cells: list[str], order: list[int]) -> None:
+    for column, place in zip(COLUMNS, order, strict=True):
+        if cells[place].isascii():
+            continue
+        try:
+            cells[place].encode()
+        except UnicodeEncodeError:
+            why = f"column {column}: no valid UTF-8; save the file as UTF-8"
+            raise Refused(UNREADABLE_LINE, why) from None
