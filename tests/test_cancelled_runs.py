@@ -56,7 +56,15 @@ def assert_stopped_and_mended(url):
     assert visible(url) == numbered((0, COUNT))
 
 
-def test_ctrl_c_stops_a_load(url):
+@pytest.fixture
+def ctrl_c_is_heard():
+    """Whoever is started in a shell's background is born deaf to it, and so are its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_stops_a_load(url, ctrl_c_is_heard):
     """What is committed stands, and no load is left as `loading`."""
     interrupt = threading.Thread(
         target=once_under_way, args=(url, lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -154,7 +162,7 @@ def test_a_cancelled_build_leaves_no_statement_in_the_server(flow_database_url, 
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak)]
 )
 def test_a_cancelled_pipeline_does_not_wait_for_its_vendor(
-    settings_env, amplitude, prefect_server, number
+    settings_env, amplitude, prefect_server, ctrl_c_is_heard, number
 ):
     """Prefect cancels by SIGTERM; both projects' exports hang in requests then."""
     at = datetime(2025, 1, 11, 9, tzinfo=UTC)

@@ -242,6 +242,8 @@ def test_times_are_utc_unless_they_say_otherwise(warehouse, text, time):
         (b'{"a":"\x01"}', "malformed JSON, at character 1"),
         (b'{"city":"\xff"}', "no valid UTF-8, at byte 9"),
         (b'{"data":{"a":"\xff"}}', "no valid UTF-8, at byte 14"),
+        (b'{"data":{"a":"\xff"},"data":{}}', "no valid UTF-8, at byte 14"),
+        (b'{"new":"\xff","new":1}', "no valid UTF-8, at byte 8"),
         (b'\xef\xbb\xbf{"a":1}', "no JSON object"),
         (b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deep to be read"),
     ],

@@ -266,6 +266,7 @@ def test_the_other_tables_keep_their_records_whole(warehouse, vendor_table):
         (b'{"a":1,}', "malformed JSON, at character 7"),
         (b'{"a":NaN}', "malformed JSON, at character 1"),
         (b'{"city":"\xff"}', "no valid UTF-8, at byte 9"),
+        (b'{"new":"\xff","new":"1"}', "no valid UTF-8, at byte 8"),
     ],
 )
 def test_a_line_that_is_no_object_is_refused(vendor_table, line, why):
