@@ -48,7 +48,8 @@ def _pairs(said: list[Row], counted: list[Row]) -> list[tuple[Row | None, Row | 
 
 def _active_users(frame: pd.DataFrame, start: date, end: date) -> list[Row]:
     counted = {row[0]: row[2:] for row in plain.daily_active_users(frame) if row[1] == plain.ALL}
-    days = pd.date_range(start, min(end, frame["day"].max().date()))
+    known = [day.date() for day in (frame["day"].min(), frame["day"].max())]
+    days = pd.date_range(max(start, known[0]), min(end, known[1]))
     return [
         {
             "Day": str(day.date()),

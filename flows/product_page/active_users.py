@@ -4,7 +4,15 @@ from collections import defaultdict
 from datetime import date
 
 from flows.product_page import texts
-from flows.product_page.drawing import INK, MUTED, SERIES, count_axis, day_axis, line, picture
+from flows.product_page.drawing import (
+    INK,
+    MUTED,
+    count_axis,
+    day_axis,
+    line,
+    picture,
+    source_colour,
+)
 from flows.product_page.section import Section, Table
 from flows.report_dau import ActiveUsers, DauReport
 
@@ -26,8 +34,8 @@ def active_users(report: DauReport) -> Section:
     lines = [
         line("all sources", days, [day.active_users for day in of_all], INK),
         *(
-            line(source, days, [day.active_users for day in of_source], SERIES[number])
-            for number, (source, of_source) in enumerate(sources.items())
+            line(source, days, [day.active_users for day in of_source], source_colour(source))
+            for source, of_source in sources.items()
         ),
         line(
             "all, 7 days",
@@ -55,21 +63,21 @@ def active_users(report: DauReport) -> Section:
                 *lines,
                 height=340,
                 xaxis=day_axis(days),
-                # the legend's hidden lines are higher: the axis finds its end itself
-                yaxis=count_axis(max(day.active_users for day in of_all))
-                | {"range": None, "rangemode": "tozero"},
+                yaxis=count_axis(max(day.active_users for day in of_all)),
                 hovermode="x unified",
             ),
         ),
         table=_table(of_all, sources),
         notes=(
-            "A user counts once a day, whatever the source. Users of 7 and of 30 days, behind the"
-            " hidden names of the legend, are those of the days that end with the one shown.",
+            "A user counts once a day, whatever the source. Users of 7 and of 30 days, which their"
+            " names above show and hide, are those of the days that end with the one shown.",
         ),
     )
 
 
 def _summary(of_all: list[ActiveUsers]) -> str:
+    if len(of_all) == 1:
+        return f"{texts.count(of_all[0].active_users)} on {texts.long_day(of_all[0].day)}."
     most = max(of_all, key=lambda day: day.active_users)
     mean = sum(day.active_users for day in of_all) / len(of_all)
     return (

@@ -35,7 +35,7 @@ def cards(figures: PageFigures) -> tuple[Card, ...]:
             Card(
                 "Sessions",
                 texts.count(now.sessions),
-                f"{texts.length(now.mean_session_s)} long on average",
+                f"half of them longer than {texts.length(now.median_session_s)}",
             )
         )
     back = returned(figures.retention, now.last_day)

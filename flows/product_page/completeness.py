@@ -8,7 +8,7 @@ from plotly import graph_objects as go
 
 from flows.errors import WarehouseFailed
 from flows.product_page import texts
-from flows.product_page.drawing import INK, day_axis, picture
+from flows.product_page.drawing import day_axis, picture, row_axis
 from flows.product_page.section import Section, Table, listed
 from flows.reporting import read
 from flows.settings import Dwh
@@ -96,8 +96,7 @@ def completeness(found: tuple[ArchivedDay, ...] | None, zone: str) -> Section:
     return Section(
         "completeness",
         TITLE,
-        f"Of {texts.days(len(found))} of the archive's sources,"
-        f" {listed([f'{counts[name]:,} {_phrase(name)}' for name in _COLOURS if counts[name]])}.",
+        _summary(counts),
         pictures=(_picture(days),) if days else (),
         table=Table(
             "Archive against tables, by source and day",
@@ -114,6 +113,7 @@ def completeness(found: tuple[ArchivedDay, ...] | None, zone: str) -> Section:
                 for day in found
             ),
             texts=frozenset({1, 2, 5}),
+            long=frozenset({5}),
         ),
         legend=tuple((colour, name) for name, colour in _COLOURS.items() if counts[name]),
         notes=(
@@ -122,6 +122,14 @@ def completeness(found: tuple[ArchivedDay, ...] | None, zone: str) -> Section:
             " those of upload or of receipt, at which an event can be days old.",
         ),
     )
+
+
+def _summary(counts: Counter[str]) -> str:
+    days = sum(counts.values())
+    if counts["complete"] == days:
+        return f"All {texts.days(days)} of the archives are complete."
+    parts = [f"{counts[name]:,} {_phrase(name)}" for name in _COLOURS if counts[name]]
+    return f"Of {texts.days(days)} of the archives, {listed(parts)}."
 
 
 def _phrase(verdict: str) -> str:
@@ -175,13 +183,5 @@ def _picture(days: list[ArchivedDay]) -> go.Figure:
         heat,
         height=_ROW_PX * len(sources) + 48,
         xaxis=day_axis(axis),
-        yaxis={
-            "type": "category",
-            "autorange": "reversed",
-            "showgrid": False,
-            "fixedrange": True,
-            "automargin": True,
-            "ticklabelstandoff": 6,
-            "tickfont": {"color": INK},
-        },
+        yaxis=row_axis(),
     )

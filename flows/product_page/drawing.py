@@ -11,8 +11,9 @@ from plotly import graph_objects as go
 from flows.product_page.section import shortened
 
 INK, MUTED, GRID = "var(--ink)", "var(--muted)", "var(--grid)"
-#: Of sources, in their order; told apart by people who do not see all colours, too.
+#: Of sources, the same in every picture; told apart by people who do not see all colours, too.
 SERIES = tuple(f"var(--series-{number})" for number in range(1, 7))
+_SOURCES = ("amplitude_mobile", "amplitude_web", "appmetrica", "import", "direct")
 #: Fewer days are drawn as if they were so many, and each of them is named.
 _FEW_DAYS = 7
 #: Up to so many days a point is seen as one; a lone day is nothing but a point.
@@ -35,13 +36,8 @@ def picture(*traces: Any, height: int, **layout: Any) -> go.Figure:
             "bordercolor": "var(--line)",
             "font": {"color": INK, "size": 12},
         },
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "y": 1.02,
-            "yanchor": "bottom",
-            "font": {"color": INK},
-        },
+        # page.js names lines and bars above the picture, in as many rows as a phone needs
+        "showlegend": False,
         # A finger that scrolls past a picture must not be caught by it.
         "dragmode": False,
         "separators": ".,",
@@ -58,6 +54,7 @@ def day_axis(days: Sequence[date]) -> dict[str, Any]:
         "range": [str(first - beside), str(last + beside)],
         "showgrid": False,
         "zeroline": False,
+        "ticks": "",
         "linecolor": "var(--line)",
         "tickformat": "%-d %b<br>%Y" if len(days) > 300 else "%-d %b",
         "hoverformat": "%A, %-d %B %Y",
@@ -70,19 +67,32 @@ def day_axis(days: Sequence[date]) -> dict[str, Any]:
 
 
 def count_axis(largest: float, **axis: Any) -> dict[str, Any]:
-    """An axis of whole numbers from zero on."""
-    return (
-        {
-            "range": [0, max(largest, 1) * 1.08],
-            "tickformat": ",d",
-            "gridcolor": GRID,
-            "zeroline": False,
-            "automargin": True,
-            "fixedrange": True,
-        }
-        | ({"dtick": 1} if largest <= 5 else {"nticks": 6})
-        | axis
-    )
+    """An axis from zero on, of whole numbers; its end follows what is shown."""
+    steps = {"dtick": 1} if largest <= 5 else {"nticks": 6}
+    look = {
+        "rangemode": "tozero",
+        "tickformat": ",d",
+        "gridcolor": GRID,
+        "zeroline": False,
+        "ticks": "",
+        "automargin": True,
+        "fixedrange": True,
+    }
+    return look | steps | axis
+
+
+def row_axis() -> dict[str, Any]:
+    """An axis of names, one row below the other."""
+    return {
+        "type": "category",
+        "autorange": "reversed",
+        "showgrid": False,
+        "fixedrange": True,
+        "automargin": True,
+        "ticks": "",
+        "ticklabelstandoff": 6,
+        "tickfont": {"color": INK},
+    }
 
 
 def line(
@@ -96,7 +106,7 @@ def line(
         y=list(values),
         mode="lines+markers" if len(days) <= _MARKED_DAYS else "lines",
         line=style,
-        marker={"size": 5, "color": colour},
+        marker={"size": 8 if len(days) == 1 else 5, "color": colour},
         hovertemplate=trace.pop("hovertemplate", "%{y:,}"),
         **trace,
     )
@@ -115,6 +125,11 @@ def bars(
         hovertemplate="%{y:,}",
         **trace,
     )
+
+
+def source_colour(source: str) -> str:
+    """The colour of a source."""
+    return SERIES[_SOURCES.index(source) if source in _SOURCES else -1]
 
 
 def label(name: str) -> str:

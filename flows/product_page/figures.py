@@ -48,16 +48,22 @@ class PageFigures:
 
 def read_figures(start: date, end: date, made_at: datetime, settings: Dwh) -> PageFigures:
     """The figures of some days. Raises WarehouseFailed, also where nothing is built yet."""
+    headline = read_headline(start, end, settings)
+    active_users = count_active_users(start, end, settings=settings)
+    # Before the first event of all nothing was quiet: nothing was measured.
+    first = headline.first_day or start
     return PageFigures(
         start=start,
         end=end,
         time_zone=settings.time_zone,
         made_at=made_at,
-        headline=read_headline(start, end, settings),
-        active_users=count_active_users(start, end, settings=settings),
+        headline=headline,
+        active_users=replace(
+            active_users, days=tuple(day for day in active_users.days if day.day >= first)
+        ),
         top_events=count_top_events(start, end, SHOWN_EVENTS, settings=settings),
         retention=_retention_until(start, end, settings),
-        sessions=read_sessions(start, end, settings),
+        sessions=read_sessions(max(start, first), end, settings),
         sources=read_freshness(start, end, settings),
         archived_days=read_archived_days(start, end, settings),
         interruptions=read_interruptions(settings),

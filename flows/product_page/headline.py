@@ -24,14 +24,22 @@ sessions as (
 
     select
         coalesce(sum(sessions) filter (where day >= %(start)s), 0)::bigint as sessions,
-        coalesce(sum(sessions) filter (where day < %(start)s), 0)::bigint as sessions_before,
-        (
-            sum(sessions * mean_duration_s) filter (where day >= %(start)s)
-            / nullif(sum(sessions) filter (where day >= %(start)s), 0)
-        )::float as mean_session_s
+        coalesce(sum(sessions) filter (where day < %(start)s), 0)::bigint as sessions_before
     from product.sessions_daily
     where source = 'all'
         and day between %(before)s and %(end)s
+
+),
+
+lengths as (
+
+    -- medians of days make no median of them all
+    select
+        percentile_cont(0.5) within group (order by extract(epoch from duration))
+            as median_session_s
+    from dwh.sessions
+    where started_at >= %(start)s::timestamp at time zone %(zone)s
+        and started_at < (%(end)s + 1)::timestamp at time zone %(zone)s
 
 ),
 
@@ -48,7 +56,7 @@ select
     events.users,
     events.events,
     sessions.sessions,
-    sessions.mean_session_s,
+    lengths.median_session_s,
     events.users_before,
     events.events_before,
     sessions.sessions_before,
@@ -56,22 +64,23 @@ select
     known.last_day
 from events
 cross join sessions
+cross join lengths
 cross join known
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """Of the days of the page: distinct users, events, sessions and their mean length in seconds.
+    """Of the days of the page: distinct users, events, sessions, their median length in seconds.
 
-    mean_session_s: None where there are none. …_before: of as many days right before. first_day,
+    median_session_s: None where there are none. …_before: of as many days right before. first_day,
     last_day: of all events that are known, None where there are none at all.
     """
 
     users: int
     events: int
     sessions: int
-    mean_session_s: float | None
+    median_session_s: float | None
     users_before: int
     events_before: int
     sessions_before: int
@@ -93,6 +102,11 @@ def before(start: date, end: date) -> date:
 
 def read_headline(start: date, end: date, settings: Dwh) -> Headline:
     """The numbers of some days, both inclusive. Raises WarehouseFailed."""
-    span = {"start": start, "end": end, "before": before(start, end)}
+    span = {
+        "start": start,
+        "end": end,
+        "before": before(start, end),
+        "zone": settings.time_zone,
+    }
     (headline,) = read(Headline, _READ, span, settings)
     return headline

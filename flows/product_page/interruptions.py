@@ -144,6 +144,7 @@ def interruptions(found: tuple[Interruption, ...], zone: str) -> Section:
                 for one in found
             ),
             texts=frozenset({1, 2, 3, 5, 7}),
+            long=frozenset({3, 5, 7}),
         ),
         notes=("Lines count from 0. Values stand in audit.property_findings and in no page.",),
     )

@@ -20,16 +20,45 @@
     return value;
   }
 
+  // Names of lines and bars above a picture, as buttons that hide and show them.
+  function name(place, traces) {
+    const named = traces.filter((trace) => trace.name);
+    if (named.length < 2) return;
+    const names = document.createElement("div");
+    names.className = "names";
+    for (const trace of named) {
+      const button = document.createElement("button");
+      const stroke = document.createElement("span");
+      stroke.className = "stroke";
+      stroke.style.borderTopColor = (trace.line ?? trace.marker).color;
+      stroke.style.borderTopStyle = { dash: "dashed", dot: "dotted" }[trace.line?.dash] ?? "solid";
+      button.type = "button";
+      button.append(stroke, trace.name);
+      button.setAttribute("aria-pressed", trace.visible !== "legendonly");
+      button.addEventListener("click", () => {
+        const shown = trace.visible === "legendonly";
+        trace.visible = shown ? true : "legendonly";
+        button.setAttribute("aria-pressed", shown);
+        draw(false);
+      });
+      names.append(button);
+    }
+    place.before(names);
+  }
+
   function draw(printing) {
     root.classList.toggle("printing", printing);
     const colours = getComputedStyle(root);
-    for (const [name, picture] of Object.entries(pictures)) {
+    for (const [id, picture] of Object.entries(pictures)) {
       const { data, layout } = coloured(picture, colours);
       if (printing) layout.width = PAPER_WIDTH;
-      Plotly.react(name, data, layout, { displayModeBar: false, responsive: !printing });
+      Plotly.react(id, data, layout, { displayModeBar: false, responsive: !printing });
     }
   }
 
+  for (const [id, picture] of Object.entries(pictures)) {
+    name(document.getElementById(id), picture.data);
+  }
   draw(false);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(false));
   addEventListener("beforeprint", () => draw(true));

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from plotly import graph_objects as go
 
 from flows.product_page import texts
-from flows.product_page.drawing import INK, picture
+from flows.product_page.drawing import picture, row_axis
 from flows.product_page.section import Section, Table
 from flows.report_retention import Cohort, RetentionReport
 
@@ -99,17 +99,12 @@ def _picture(report: RetentionReport, last_day: date) -> go.Figure:
             "side": "top",
             "title": {"text": "weeks since the first visit", "standoff": 4, "font": {"size": 12}},
             "showgrid": False,
+            "ticks": "",
             "fixedrange": True,
             "automargin": True,
         },
-        yaxis={
-            "type": "category",
-            "autorange": "reversed",
-            "showgrid": False,
-            "fixedrange": True,
-            "automargin": True,
-            "ticklabelstandoff": 6,
-            "tickfont": {"color": INK},
+        yaxis=row_axis()
+        | {
             "ticktext": [f"{week:%-d %b}" for week in _weeks(report)],
             "tickvals": [str(week) for week in _weeks(report)],
         },

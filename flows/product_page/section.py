@@ -11,12 +11,16 @@ NAME_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells as people read them. The first column names its row; texts: other columns of text."""
+    """Cells as people read them. The first column names its row.
+
+    texts: the other columns of text; long: columns whose texts may need several lines.
+    """
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     texts: frozenset[int] = frozenset()
+    long: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

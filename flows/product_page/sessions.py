@@ -4,14 +4,27 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 
+from plotly import graph_objects as go
+
 from flows.product_page import texts
-from flows.product_page.drawing import SERIES, bars, count_axis, day_axis, line, picture
+from flows.product_page.drawing import (
+    INK,
+    MUTED,
+    bars,
+    count_axis,
+    day_axis,
+    line,
+    picture,
+    source_colour,
+)
 from flows.product_page.section import Section, Table
 from flows.reporting import LAST_DAY, read
 from flows.settings import Dwh
 
 TITLE = "Sessions"
 ALL = "all"
+#: A mean so many times the median is of a few sessions alone, and leaves no room to the median.
+_LARGEST_RATIO = 20
 
 # A day without a row had none, unless it lies behind the last one of which anything is known.
 _READ = f"""
@@ -88,20 +101,36 @@ def sessions(found: tuple[SessionsDay, ...]) -> Section:
     total = sum(day.sessions for day in of_all)
     counts = picture(
         *(
-            bars(source, days, [day.sessions for day in of_source], SERIES[number])
-            for number, (source, of_source) in enumerate(by_source.items())
+            bars(source, days, [day.sessions for day in of_source], source_colour(source))
+            for source, of_source in by_source.items()
         ),
         height=300,
         barmode="stack",
-        showlegend=len(by_source) > 1,
         xaxis=day_axis(days),
         yaxis=count_axis(max(day.sessions for day in of_all)),
         hovermode="x unified",
     )
-    longest = max(day.mean_s or 0 for day in of_all)
-    in_minutes = longest >= 120
-    unit, divisor = ("minutes", 60) if in_minutes else ("seconds", 1)
-    lengths = picture(
+    return Section(
+        "sessions",
+        TITLE,
+        f"{texts.count(total)} began in these days, {total / len(of_all):,.1f} a day on average."
+        if len(of_all) > 1
+        else f"{texts.count(total)} began on {texts.long_day(days[0])}.",
+        pictures=(counts, _lengths(of_all)),
+        table=_table(of_all, by_source),
+        notes=("A session counts on the day on which it began, in full.",),
+    )
+
+
+def _lengths(of_all: list[SessionsDay]) -> go.Figure:
+    """Median and mean; the mean is hidden where a few sessions of wrong clocks make it."""
+    medians, means = ([getattr(day, name) for day in of_all] for name in ("median_s", "mean_s"))
+    longest_median, longest_mean = (max(one or 0 for one in values) for values in (medians, means))
+    mean_is_shown = longest_mean <= _LARGEST_RATIO * longest_median
+    longest = longest_mean if mean_is_shown else longest_median
+    unit, divisor = ("minutes", 60) if longest >= 120 else ("seconds", 1)
+    days = [day.day for day in of_all]
+    return picture(
         *(
             line(
                 name,
@@ -110,25 +139,19 @@ def sessions(found: tuple[SessionsDay, ...]) -> Section:
                 colour,
                 hovertemplate="%{y:,.1f} " + unit,
                 line={"dash": dash},
+                visible=True if is_shown else "legendonly",
             )
-            for name, values, colour, dash in (
-                ("mean length", [day.mean_s for day in of_all], SERIES[0], "solid"),
-                ("median length", [day.median_s for day in of_all], SERIES[1], "dash"),
+            for name, values, colour, dash, is_shown in (
+                ("median length", medians, INK, "solid", True),
+                ("mean length", means, MUTED, "dash", mean_is_shown),
             )
         ),
-        height=240,
+        height=220,
         xaxis=day_axis(days),
-        yaxis=count_axis(longest / divisor, dtick=None, title={"text": unit, "standoff": 6}),
+        yaxis=count_axis(
+            longest, dtick=None, nticks=5, tickformat=",", title={"text": unit, "standoff": 6}
+        ),
         hovermode="x unified",
-    )
-    return Section(
-        "sessions",
-        TITLE,
-        f"{texts.count(total)} sessions began in these days,"
-        f" {total / len(of_all):,.1f} a day on average.",
-        pictures=(counts, lengths),
-        table=_table(of_all, by_source),
-        notes=("A session counts on the day on which it began, in full.",),
     )
 
 

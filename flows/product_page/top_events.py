@@ -40,6 +40,7 @@ def top_events(report: TopEventsReport) -> Section:
                 )
                 for event in events
             ),
+            long=frozenset({0}),
         ),
         notes=("A user counts once for each event, however many days it was done on.",),
     )
@@ -66,7 +67,6 @@ def _picture(events: tuple[TopEvent, ...]) -> go.Figure:
     return picture(
         bars,
         height=_ROW_PX * len(events) + 24,
-        showlegend=False,
         xaxis={"visible": False, "fixedrange": True, "range": [0, max(bars.x) * 1.02]},
         yaxis={
             "visible": False,
@@ -94,6 +94,7 @@ def _above(place: int, text: str, side: int, colour: str) -> dict[str, Any]:
         "xanchor": "right" if side else "left",
         "y": place,
         "yshift": 17,
+        "xshift": 2 if side else -2,
         "font": {"color": colour, "size": 13 if not side else 12},
     }
 

@@ -198,8 +198,9 @@ class Tab:
 
     @property
     def requests(self) -> list[str]:
-        """Every address that was asked for."""
-        return [one["request"]["url"] for one in self.happened("Network.requestWillBeSent")]
+        """Every address that was asked for; pictures that the page itself holds have none."""
+        asked = (one["request"]["url"] for one in self.happened("Network.requestWillBeSent"))
+        return [address for address in asked if not address.startswith(("data:", "blob:"))]
 
     @property
     def complaints(self) -> list[Any]:

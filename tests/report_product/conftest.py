@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from chromium import Chromium
-from page_world import World, add_hostile_events, note_archives
+from page_world import PATIENT, World, add_hostile_events, note_archives
 from raw_loads import add_load, query
 
 from benchmarks.clickstream import Columns, as_event_file
