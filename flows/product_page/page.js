@@ -60,6 +60,8 @@
     name(document.getElementById(id), picture.data);
   }
   draw(false);
+  // Where Plotly measures texts: nothing that a screen reader should meet.
+  document.getElementById("js-plotly-tester")?.setAttribute("aria-hidden", "true");
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(false));
   addEventListener("beforeprint", () => draw(true));
   addEventListener("afterprint", () => draw(false));

@@ -174,7 +174,8 @@ def test_the_flow_links_to_the_page_without_a_secret(
     monkeypatch.setenv("S3_BROWSE_URL", base)
     page = report_product(START, END)
     with get_client(sync_client=True) as client:
-        shown = {one.key: str(one.data) for one in client.read_artifacts()}
+        newest_last = sorted(client.read_artifacts(), key=lambda artifact: artifact.created)
+    shown = {one.key: str(one.data) for one in newest_last}
     assert link in shown["product-page"]
     assert f"[Product statistics, {START} to {END}]" in shown["product-page"]
     assert "| active users | 114 |" in shown["product-summary"]
