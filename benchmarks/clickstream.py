@@ -87,7 +87,8 @@ def main() -> None:
         Path(folder).chmod(0o755)
         with _servers(Path(folder), chosen.zone):
             wrong = _compare(chosen.file, columns, chosen.zone, Path(folder), chosen.page)
-    print(*wrong, sep="\n")
+    for one in wrong:
+        print(one)
     sys.exit(bool(wrong))
 
 
