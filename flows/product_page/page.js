@@ -53,6 +53,8 @@
       const { data, layout } = coloured(picture, colours);
       if (printing) layout.width = PAPER_WIDTH;
       Plotly.react(id, data, layout, { displayModeBar: false, responsive: !printing });
+      // The picture has a text of its own; its parts say nothing without it.
+      document.querySelector(`#${id} > .plot-container`)?.setAttribute("aria-hidden", "true");
     }
   }
 

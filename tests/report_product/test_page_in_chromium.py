@@ -113,6 +113,28 @@ def test_the_pointer_tells_numbers(chromium, page) -> None:
         assert "week of 2024-03-" in cell
 
 
+def test_names_above_a_picture_hide_and_show_its_lines(chromium, page) -> None:
+    """Buttons that tell whether they are pressed; users of 30 days are hidden at first."""
+    lines = "document.querySelectorAll('#active-users-0 .scatterlayer .trace').length"
+    with Tab(chromium, page(START, END), PHONE) as tab:
+        buttons = "[...document.querySelectorAll('.names button')]"
+        pressed = f"{buttons}.map(one => [one.textContent, one.ariaPressed])"
+        assert tab.evaluate(pressed) == [
+            ["all sources", "true"],
+            ["all, 7 days", "false"],
+            ["all, 30 days", "false"],
+        ]
+        assert tab.evaluate(lines) == 1
+        tab.evaluate(f"{buttons}.slice(1).forEach(one => one.click())")
+        tab.settle()
+        assert tab.evaluate(lines) == 3
+        tab.evaluate(f"{buttons}[0].click()")
+        tab.settle()
+        assert tab.evaluate(lines) == 2
+        assert tab.evaluate(pressed)[0] == ["all sources", "false"]
+        assert is_narrow(tab)
+
+
 def test_tables_stand_behind_every_picture(chromium, page) -> None:
     """Each picture has a text instead; each table a caption, heads of columns and of rows."""
     with Tab(chromium, page(START, END), PHONE) as tab:
