@@ -6,11 +6,10 @@ from datetime import date, datetime, timedelta
 
 from plotly import graph_objects as go
 
-from flows.errors import WarehouseFailed
 from flows.product_page import texts
-from flows.product_page.drawing import day_axis, picture, row_axis
+from flows.product_page.drawing import DAY_MS, day_axis, picture, row_axis
 from flows.product_page.section import Section, Table, listed
-from flows.reporting import read
+from flows.reporting import read_if_built
 from flows.settings import Dwh
 
 TITLE = "Completeness"
@@ -18,7 +17,6 @@ TITLE = "Completeness"
 VERDICTS = ("hole", "surplus", "held back", "waiting", "complete")
 NO_EVENTS = "no events"
 _COLOURS = {name: f"verdict-{name.replace(' ', '-')}" for name in (*VERDICTS, NO_EVENTS)}
-_UNDEFINED_TABLE = "42P01"
 _ROW_PX = 34
 
 # A source's day shows the worst of its tables; rows of no archived day belong to none.
@@ -72,12 +70,7 @@ def read_archived_days(start: date, end: date, settings: Dwh) -> tuple[ArchivedD
     Raises WarehouseFailed.
     """
     span = {"start": start, "end": end, "verdicts": list(VERDICTS)}
-    try:
-        return read(ArchivedDay, _READ, span, settings)
-    except WarehouseFailed as error:
-        if error.sqlstate != _UNDEFINED_TABLE:
-            raise
-        return None
+    return read_if_built(ArchivedDay, _READ, span, settings)
 
 
 def completeness(found: tuple[ArchivedDay, ...] | None, zone: str) -> Section:
@@ -158,7 +151,9 @@ def _picture(days: list[ArchivedDay]) -> go.Figure:
             [None if cell is None else names.index(cell.shown_verdict) for cell in row]
             for row in rows
         ],
-        x=[str(day) for day in axis],
+        # a lone day has no neighbour that would tell how wide it is
+        x0=str(first),
+        dx=DAY_MS,
         y=sources,
         zmin=-0.5,
         zmax=len(names) - 0.5,

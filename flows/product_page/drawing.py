@@ -18,7 +18,7 @@ _SOURCES = ("amplitude_mobile", "amplitude_web", "appmetrica", "import", "direct
 _FEW_DAYS = 7
 #: Up to so many days a point is seen as one; a lone day is nothing but a point.
 _MARKED_DAYS = 62
-_DAY_MS = 86_400_000
+DAY_MS = 86_400_000
 _LABEL_LENGTH, _HOVER_LENGTH, _HOVER_WIDTH = 30, 160, 48
 
 
@@ -120,7 +120,7 @@ def bars(
         name=name,
         x=[str(day) for day in days],
         y=list(values),
-        width=0.72 * _DAY_MS,
+        width=0.72 * DAY_MS,
         marker={"color": colour},
         hovertemplate="%{y:,}",
         **trace,

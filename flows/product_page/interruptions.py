@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from flows.errors import WarehouseFailed
 from flows.product_page import texts
 from flows.product_page.section import Section, Table, shortened
-from flows.reporting import read
+from flows.reporting import read_if_built
 from flows.settings import Dwh
 
 TITLE = "Last interruptions"
 #: Newest first: what is older is for a query.
 SHOWN = 20
-_UNDEFINED_TABLE = "42P01"
 
 # What the gate holds back now: the findings of the last build, unless their load went since.
 _HELD_BACK = """
@@ -100,19 +98,13 @@ class Interruption:
 
 def read_interruptions(settings: Dwh) -> tuple[Interruption, ...]:
     """The last ones of all time, newest first; what is held back now before them."""
-    held_back = _read_if_built(_HELD_BACK, settings)
-    others = [*_read_if_built(_STOPPED, settings), *_read_if_built(_REJECTED, settings)]
+    held_back, stopped, rejected = (
+        read_if_built(Interruption, query, {"limit": SHOWN}, settings) or ()
+        for query in (_HELD_BACK, _STOPPED, _REJECTED)
+    )
+    others = [*stopped, *rejected]
     others.sort(key=lambda one: one.happened_at.timestamp() if one.happened_at else 0, reverse=True)
     return (*held_back, *others)[:SHOWN]
-
-
-def _read_if_built(query: str, settings: Dwh) -> tuple[Interruption, ...]:
-    try:
-        return read(Interruption, query, {"limit": SHOWN}, settings)
-    except WarehouseFailed as error:
-        if error.sqlstate != _UNDEFINED_TABLE:
-            raise
-        return ()
 
 
 def interruptions(found: tuple[Interruption, ...], zone: str) -> Section:

@@ -1,7 +1,7 @@
 """The page says what pandas says, tells what stopped, and shows no patient's value."""
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from bucket_contents import body_of, keys_in
@@ -48,6 +48,19 @@ def test_the_comparison_finds_a_number_that_is_wrong(page_env: World) -> None:
     html = html_of(write_page(START, END).key)
     found = differences(html, page_env.events.iloc[1:], "UTC", START, END)
     assert {one.split(",")[0].split(":")[0] for one in found} >= {"Most frequent events", "Events"}
+
+
+def test_a_change_is_told_where_as_many_days_before_are_known(page_env: World) -> None:
+    """The third week beside the second; the first one has none before it."""
+    monday, sunday = date(2024, 3, 18), date(2024, 3, 24)
+    days = page_env.events["event_time"].dt.date
+    now, before = (
+        sum((days >= first) & (days <= first + timedelta(days=6)))
+        for first in (monday, monday - timedelta(days=7))
+    )
+    changed = f"{(now - before) / before:+.1%}".replace("-", "−")
+    assert f"{changed} against the 7 days before" in html_of(write_page(monday, sunday).key)
+    assert "days before" not in html_of(write_page(START, START + timedelta(days=6)).key)
 
 
 def test_the_object_is_html_and_the_same_days_take_its_place(page_env: World) -> None:
