@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 from bucket_contents import body_of, keys_in
+from logins import as_user, logins
 from page_world import END, LATER, PATIENT, START, World
 from prefect.client.orchestration import get_client
 
@@ -117,6 +118,16 @@ def test_the_state_of_the_data_is_told_by_source(page_env: World) -> None:
         "amplitude_mobile": ("complete", "3", ""),
         "amplitude_web": ("hole", "4", "1 loaded lines are gone from raw"),
     }
+
+
+def test_who_may_read_the_tables_may_write_the_page(page_env: World) -> None:
+    """The role dwh_analyst is enough: nothing is read of intermediate."""
+    url = page_env.variables["DWH_DATABASE_URL"]
+    analyst = Dwh(database_url=as_user(url, logins(url)["dwh_analyst"]))
+    page = write_page(LATER, LATER, settings=analyst)
+    assert page.figures.headline == write_page(LATER, LATER).figures.headline
+    assert len(page.figures.interruptions) == 3
+    assert page.figures.archived_days
 
 
 def test_sessions_are_told_by_source(page_env: World) -> None:
