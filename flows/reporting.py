@@ -18,6 +18,8 @@ MAX_DAYS = 3653
 #: The last day of which anything is known; later ones are no zeros.
 LAST_DAY = "(select max(day) from product.daily_active_users)"
 
+_UNDEFINED_TABLE = "42P01"
+
 Row = TypeVar("Row")
 
 
@@ -43,11 +45,21 @@ def read(
     row: type[Row], query: str, parameters: Mapping[str, Any], settings: Dwh | None = None
 ) -> tuple[Row, ...]:
     """The rows of a query. Raises WarehouseFailed, also where transform has not made the table."""
+    rows = read_if_built(row, query, parameters, settings)
+    if rows is None:
+        raise WarehouseFailed(
+            "the statistics are not built yet: run transform", sqlstate=_UNDEFINED_TABLE
+        )
+    return rows
+
+
+def read_if_built(
+    row: type[Row], query: str, parameters: Mapping[str, Any], settings: Dwh | None = None
+) -> tuple[Row, ...] | None:
+    """The rows of a query, None where a table of it was never made. Raises WarehouseFailed."""
     url = (settings or Dwh.load()).database_url.get_secret_value()
     with warehouse_errors(), connect(url, autocommit=True) as connection:
         try:
             return tuple(connection.cursor(row_factory=class_row(row)).execute(query, parameters))
-        except psycopg.errors.UndefinedTable as error:
-            raise WarehouseFailed(
-                "the statistics are not built yet: run transform", sqlstate=error.sqlstate
-            ) from None
+        except psycopg.errors.UndefinedTable:
+            return None

@@ -6,6 +6,7 @@ Read a block inside the flow that needs it, with `load()`: what is missing is sa
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
@@ -226,6 +227,13 @@ class S3(Block):
     region: str = "us-east-1"
     endpoint_url: str | None = None
     bucket_name: str
+    browse_url: AnyHttpUrl | None = None
+
+    def link_to(self, key: str) -> str:
+        """Where people open an object: under browse_url, else s3://bucket/key. Never a secret."""
+        if self.browse_url is None:
+            return f"s3://{self.bucket_name}/{key}"
+        return f"{str(self.browse_url).rstrip('/')}/{quote(key)}"
 
 
 class Logging(Block):

@@ -36,6 +36,8 @@ DEPLOYMENTS = {
     "report-dau/ad-hoc",
     "report-top-events/ad-hoc",
     "report-retention/ad-hoc",
+    "report-product/weekly",
+    "report-product/ad-hoc",
     "pipeline/daily",
 }
 
@@ -70,8 +72,8 @@ def test_all_deployments_stand_as_prefect_yaml_says(deployed) -> None:
     } == dict.fromkeys(DEPLOYMENTS, "ENQUEUE") | {"pipeline/daily": "CANCEL_NEW"}
 
 
-def test_the_pipeline_and_the_reconciliation_are_scheduled(deployed) -> None:
-    """Half an hour after Amplitude has the day, in the afternoon, and then counted, UTC."""
+def test_the_pipeline_the_reconciliation_and_the_page_are_scheduled(deployed) -> None:
+    """Half an hour after Amplitude has the day, in the afternoon, then counted; Mondays, UTC."""
     assert {
         name: sorted(
             (one["schedule"]["cron"], one["schedule"]["timezone"], one["slug"], one["active"])
@@ -85,6 +87,7 @@ def test_the_pipeline_and_the_reconciliation_are_scheduled(deployed) -> None:
             ("30 2 * * *", "UTC", "daily", True),
         ],
         "reconcile/daily": [("30 16 * * *", "UTC", "daily", True)],
+        "report-product/weekly": [("0 6 * * 1", "UTC", "weekly", True)],
     }
 
 
@@ -122,6 +125,8 @@ def test_every_parameter_is_explained(deployed) -> None:
         "report-dau/ad-hoc": ["start", "end"],
         "report-top-events/ad-hoc": ["start", "end", "limit"],
         "report-retention/ad-hoc": ["start", "window"],
+        "report-product/weekly": ["start", "end"],
+        "report-product/ad-hoc": ["start", "end"],
         "pipeline/daily": ["start", "end", "sources"],
     }
     for name, fields in shown.items():

@@ -44,6 +44,23 @@ def test_defaults_are_the_contract_s(monkeypatch):
     assert Logging.load().level == "INFO"
 
 
+@pytest.mark.parametrize(
+    ("browse_url", "link"),
+    [
+        ("", "s3://bucket/reports/a b.html"),
+        ("https://files.example.org", "https://files.example.org/reports/a%20b.html"),
+        ("https://files.example.org/x/", "https://files.example.org/x/reports/a%20b.html"),
+    ],
+)
+def test_links_lead_to_where_browsers_find_the_bucket(monkeypatch, browse_url, link):
+    """Without such an address they name the object; no key of S3 is in them."""
+    for name, value in (("ACCESS_KEY_ID", "id"), ("SECRET_ACCESS_KEY", "secret")):
+        monkeypatch.setenv(f"S3_{name}", value)
+    monkeypatch.setenv("S3_BUCKET_NAME", "bucket")
+    monkeypatch.setenv("S3_BROWSE_URL", browse_url)
+    assert S3.load().link_to("reports/a b.html") == link
+
+
 def test_appmetrica_s_defaults_are_the_contract_s(monkeypatch):
     """Token and application are needed; an unknown time zone is refused by name."""
     with pytest.raises(MissingSetting) as error:

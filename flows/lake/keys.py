@@ -76,6 +76,11 @@ def day_index_key(directory: str, application_id: int, table: str) -> str:
     return f"{table_prefix(directory, application_id, table)}index.json"
 
 
+def page_key(start: date, end: date) -> str:
+    """Key of the product page of these days: "reports/product/2025-01-06_2025-02-02.html"."""
+    return f"reports/product/{start.isoformat()}_{end.isoformat()}.html"
+
+
 def parse_day_key(key: str) -> DayKey | None:
     """What a day archive's or snapshot's key tells, None where the key is neither's."""
     found = _DAY_KEY.search(key)

@@ -152,16 +152,19 @@ def upload(
     pieces: Callable[[], Iterable[bytes]],
     size_bytes: int,
     before_completion: Callable[[], None],
+    *,
+    content_type: str | None = None,
 ) -> ObjectVersion:
     """Write an object of a known size in parts, and prove that it stands in S3 as it was sent.
 
     Nothing is visible under the key until all parts are there; any failure before leaves the old
     object. pieces: gives the content from its start; called again where S3 has lost the upload.
     before_completion: called when all parts are sent; what it raises gives the upload up.
+    content_type: what browsers take it for; S3's own default where it is None.
     Raises ArchiveFailed, also when S3 holds something else afterwards.
     """
     return patiently(_is_lost, what=f"writing {key}")(
-        lambda: _upload_once(bucket, key, pieces(), size_bytes, before_completion)
+        lambda: _upload_once(bucket, key, pieces(), size_bytes, before_completion, content_type)
     )
 
 
@@ -179,11 +182,19 @@ def _upload_once(
     pieces: Iterable[bytes],
     size_bytes: int,
     before_completion: Callable[[], None],
+    content_type: str | None,
 ) -> ObjectVersion:
     part_bytes = max(_PART_BYTES, -(-size_bytes // _MOST_PARTS))
     sums = _Sums()
     with s3_errors(key, "written"):
-        upload_id = bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)["UploadId"]
+        begun = (
+            bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)
+            if content_type is None
+            else bucket.client.create_multipart_upload(
+                Bucket=bucket.name, Key=key, ContentType=content_type
+            )
+        )
+        upload_id = begun["UploadId"]
         completed = False
         try:
             with _lost_upload(key):

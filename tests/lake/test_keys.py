@@ -12,6 +12,7 @@ from flows.lake.keys import (
     archive_prefix,
     day_archive_key,
     day_index_key,
+    page_key,
     parse_day_key,
     snapshot_key,
 )
@@ -81,3 +82,9 @@ def test_day_archives_have_the_contract_s_keys() -> None:
 def test_a_key_tells_what_it_holds(key: str, tells: DayKey | None) -> None:
     """What was made can be read again; everything else is none of ours."""
     assert parse_day_key(key) == tells
+
+
+def test_a_page_is_called_by_its_days() -> None:
+    """Both of them, the first one first."""
+    days = date(2025, 1, 6), date(2025, 2, 2)
+    assert page_key(*days) == "reports/product/2025-01-06_2025-02-02.html"
