@@ -25,15 +25,18 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from benchmarks.figures import Figure, figure, report
 from benchmarks.new_process import in_new_process, peak_mb
 from flows.event_files.event_line import COLUMNS
-from flows.sandbox.postgres import Postgres
-from flows.sandbox.s3 import S3Server
+
+# What is imported here is in the memory of every way.
+if TYPE_CHECKING:
+    from flows.sandbox.postgres import Postgres
+    from flows.sandbox.s3 import S3Server
 
 FIRST_DAY = date(2025, 1, 6)
 DAYS = 30
@@ -195,7 +198,7 @@ def seconds_of(work: Callable[[], object]) -> float:
 class Round:
     """The ways in turn, each in a fresh database and, ours, with a fresh bucket."""
 
-    def __init__(self, postgres: Postgres, s3: S3Server, path: Path, count: int) -> None:
+    def __init__(self, postgres: "Postgres", s3: "S3Server", path: Path, count: int) -> None:
         self.postgres, self.s3, self.path, self.count = postgres, s3, path, count
 
     def fresh(self, statement: str) -> str:
@@ -226,6 +229,9 @@ class Round:
 
 def main() -> None:
     """Measure, print a table, write the results."""
+    from flows.sandbox.postgres import Postgres
+    from flows.sandbox.s3 import S3Server
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
