@@ -5,10 +5,10 @@ PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test soak lint bench clean
+.PHONY: help demo serve test soak lint bench bench-dau clean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s  %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s  %s\n", $$1, $$2}' Makefile
 
 demo: $(INSTALLED) ## the whole way on embedded servers, with a summary and a stopped build (state: .sandbox/)
 	@exec $(PYTHON) -m flows.sandbox.demo
@@ -32,6 +32,9 @@ lint: $(INSTALLED) ## ruff (format and check), mypy strict on flows/, sqlfluff o
 
 bench: $(INSTALLED) ## measure archive, load and transform
 	$(PYTHON) -m benchmarks
+
+bench-dau: $(INSTALLED) ## measure the way from a CSV of 100,000 events to the active users of each day
+	$(PYTHON) -m benchmarks.dau
 
 clean: ## remove the sandbox's state and all caches; .venv stays
 	@if [ -x $(PYTHON) ] && [ -d .sandbox ]; then $(PYTHON) -m flows.sandbox.clean; fi

@@ -23,7 +23,7 @@ from flows.settings import Dwh
 from flows.warehouse.connection import PatientConnection, warehouse_errors
 from flows.warehouse.copy_loader import Progress
 from flows.warehouse.file_loader import COMPLETED, WITHDRAWN
-from flows.warehouse.import_counts import counts_of_known_file, counts_of_load
+from flows.warehouse.import_counts import counts_of_file
 
 SOURCES = ("import",)
 
@@ -34,10 +34,11 @@ log = logging.getLogger(__name__)
 class ImportResult:
     """What became of a file: rows = inserted + duplicates + rejected.
 
-    rows: records of the file. inserted: ids that no import knew before; duplicates: rows whose id
-    an import knew, or an earlier row of the file. rejected: bad rows that max_rejected let pass;
-    raw.rejected_import_records has them. duplicate_ids: the first 1,000 ids of duplicates, in the
-    order of the file. file_key, load_id: where the file lies in S3, and its row in raw.loads.
+    rows: records of the file. inserted: ids that no import knew before, whatever the vendors know;
+    duplicates: rows whose id an import knew, or an earlier row of the file. rejected: bad rows that
+    max_rejected let pass; raw.rejected_import_records has them. duplicate_ids: the first 1,000 ids
+    of duplicates, in the order of the file. taken_as_utc: rows whose time has no zone. file_key,
+    load_id: where the file lies in S3, and its row in raw.loads.
     """
 
     rows: int
@@ -45,13 +46,16 @@ class ImportResult:
     duplicates: int
     rejected: int
     duplicate_ids: tuple[str, ...]
+    taken_as_utc: int
     file_key: str
     load_id: int
 
     def __str__(self) -> str:
+        taken = f"; {self.taken_as_utc:,} times without a zone are taken as UTC"
         return (
             f"{self.file_key}: {self.rows:,} rows, {self.inserted:,} inserted,"
             f" {self.duplicates:,} duplicates, {self.rejected:,} rejected"
+            + (taken if self.taken_as_utc else "")
         )
 
 
@@ -109,7 +113,8 @@ def import_file(
         raise BadRequest(f"max_rejected is a number of rows, {max_rejected} is none")
     dwh = Dwh.load()
     bucket = open_bucket()
-    file_key = archive_file(bucket, None if path is None else Path(path), key, max_rejected)
+    archived = archive_file(bucket, None if path is None else Path(path), key, max_rejected)
+    file_key = archived.key
     (load,) = load_archives(source, key=file_key, on_progress=on_progress, say=say).loads
     if load.status == WITHDRAWN:
         raise BadRequest(
@@ -118,10 +123,8 @@ def import_file(
         )
     with warehouse_errors(), PatientConnection(dwh.database_url.get_secret_value()) as warehouse:
         counts = warehouse.repeat(
-            lambda connection: (
-                counts_of_load(connection, load.load_id)
-                if load.status in COMPLETED
-                else counts_of_known_file(connection, file_key)
+            lambda connection: counts_of_file(
+                connection, load.load_id, is_new=load.status in COMPLETED
             )
         )
     return ImportResult(
@@ -130,6 +133,7 @@ def import_file(
         duplicates=counts.duplicates,
         rejected=counts.rejected,
         duplicate_ids=counts.duplicate_ids,
+        taken_as_utc=archived.taken_as_utc,
         file_key=file_key,
         load_id=load.load_id,
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Json
 
-from flows.event_files.event_line import event_line
+from flows.event_files.event_line import Notes, event_line
 from flows.lake.line_stream import Slab
 from flows.warehouse import ledger
 from flows.warehouse.connection import connect
@@ -88,7 +88,7 @@ def add_import_load(
 
     events: texts in the order of event_line.COLUMNS. supersedes: as of add_appmetrica_load.
     """
-    data = b"".join(event_line(event) + b"\n" for event in events)
+    data = b"".join(event_line(event, Notes()) + b"\n" for event in events)
     return _add_lines(url, "import", file_key, data, supersedes=supersedes)
 
 

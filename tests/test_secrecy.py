@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from logins import as_user, make_pipeline_user
@@ -29,6 +30,7 @@ from flows.errors import (
 )
 from flows.export_amplitude import export_amplitude, export_days
 from flows.export_appmetrica import export_tables
+from flows.import_events import import_events, import_file
 from flows.lake.bucket import Bucket
 from flows.load_raw import load_archives, load_raw
 from flows.pipeline import pipeline
@@ -51,6 +53,18 @@ PASSWORD = f"{SECRET}@/%:"
 HIDDEN = (PATIENT, SECRET, BASIC_AUTH)
 #: What must be found, or the search sees nothing.
 SHOWN = "shoe_size"
+CSV_HEADER = "event_id,occurred_at,user_id,event_type,properties\n"
+CSV_ROW = f'{UUID(int=1)},2025-01-06 09:00:00,{PATIENT},opened,"{{""a"": ""{PATIENT}""}}"\n'
+#: Values in the place of names, an id, a time, an object; ragged, in another encoding, unclosed.
+BAD_CSVS = (
+    CSV_ROW,
+    CSV_HEADER + CSV_ROW.replace("0000-", f"{PATIENT}-"),
+    CSV_HEADER + CSV_ROW.replace("2025", PATIENT),
+    CSV_HEADER + CSV_ROW.replace('"{', f'"{PATIENT}{{'),
+    CSV_HEADER + PATIENT + "\n",
+    CSV_HEADER + CSV_ROW.replace(",opened", "\xe9,opened"),
+    CSV_HEADER + CSV_ROW.replace('}"', "}"),
+)
 DAY = date(2025, 1, 6)
 KEY = "amplitude/web/2025_week_02.zip"
 
@@ -127,6 +141,7 @@ def test_nothing_tells(
     monkeypatch: pytest.MonkeyPatch,
     log: Everything,
     capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ):
     """Good and failing runs of every step; then every place where they leave words is searched."""
     url = settings_env["DWH_DATABASE_URL"]
@@ -187,6 +202,22 @@ def test_nothing_tells(
     query(flow_database_url, "alter table raw.amplitude_events drop constraint odd")
     load_archives("amplitude_web")
     fails(BuildFailed, lambda: transform("+events_part"))
+
+    # --- event files: a good one, bad ones, one that the server refuses
+    file = tmp_path / "events.csv"
+    file.write_text(CSV_HEADER + CSV_ROW)
+    told.append(repr(import_events(str(file))))
+    for bad in BAD_CSVS:
+        file.write_bytes(bad.encode("latin-1"))
+        fails(Interrupted, lambda: import_events(str(file)))
+    file.write_text(CSV_HEADER + CSV_ROW + f"{PATIENT}{CSV_ROW}")
+    told.append(repr(import_events(str(file), max_rejected=1)))
+    odd = "alter table raw.import_events add constraint odd check (user_id = 'x') not valid"
+    query(flow_database_url, odd)
+    file.write_text(CSV_HEADER + CSV_ROW.replace("opened", f"{PATIENT} opened"))
+    assert "23514" in str(fails(Interrupted, lambda: import_events(str(file))))
+    fails(Interrupted, lambda: import_file(file))
+    query(flow_database_url, "alter table raw.import_events drop constraint odd")
 
     # --- lines that cannot be read
     for line in (

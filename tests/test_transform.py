@@ -98,7 +98,7 @@ def lock(url: str):
 
 def test_a_build_tells_each_model_and_test(first_build, url):
     """The result counts models and tests, with time and rows of each node."""
-    assert (first_build.status, first_build.models) == ("completed", 30)
+    assert (first_build.status, first_build.models) == ("completed", 31)
     assert first_build.tests == sum(node.kind == "test" for node in first_build.nodes) > 20
     assert first_build.seconds >= max(node.seconds for node in first_build.nodes) > 0
     assert {node.status for node in first_build.nodes} == {"success", "pass", "warn"}
@@ -109,6 +109,19 @@ def test_a_build_tells_each_model_and_test(first_build, url):
     assert query(
         url, "select ehr_id, gender, line_number from dwh.permanent_user_properties order by 1"
     ) == [("P1", "female", 0), ("P2", "male", 2)]
+
+
+def test_another_time_zone_is_told_and_a_missing_one_is_no_wish(url):
+    """The log says that the days change; who sets none is refused, where they are not of UTC."""
+    said: list[str] = []
+    in_berlin = Dwh(database_url=url, time_zone="Europe/Berlin")
+    build("+int_events__attributed", settings=in_berlin, say=said.append)
+    assert any("DWH_TIME_ZONE is Europe/Berlin, it was UTC" in line for line in said)
+    with pytest.raises(BuildFailed, match="is not set, and the statistics' days are of Europe/Ber"):
+        build("int_loads__validated", settings=Dwh(database_url=url))
+    del said[:]
+    build("int_loads__validated", settings=in_berlin, say=said.append)
+    assert not any("DWH_TIME_ZONE" in line for line in said)
 
 
 def test_the_flow_reports_an_interruption_everywhere_and_shows_no_value(

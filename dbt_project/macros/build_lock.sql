@@ -14,6 +14,7 @@
             select pg_try_advisory_lock(hashtext('dwh_helper build'), hashtext('{{ target.schema }}')) as is_held,
                 to_regclass('raw.windows') is not null as has_raw,
                 to_regnamespace('{{ state_schema() }}') is not null as has_state,
+                to_regclass('{{ model_marks() }}') is not null as has_marks,
                 exists (
                     select from pg_attribute
                     where attrelid = to_regclass('{{ model_marks() }}') and attname = 'upstream_oids'
@@ -30,7 +31,7 @@
             {{ exceptions.raise_compiler_error('schema raw is missing or older than this project: run `python -m flows.warehouse.migrate`, or load any archive') }}
         {%- endif -%}
         {%- do check_mapping() -%}
-        {%- do check_time_zone() -%}
+        {%- do check_time_zone(answer['has_marks']) -%}
         {#- `if not exists` would want the right to create schemas even where it exists -#}
         {%- if not answer['has_state'] %}
         create schema {{ state_schema() }};

@@ -55,6 +55,21 @@
     ]
 {%- endmacro %}
 
+{#
+    Post-hook in front of set_mark, for models with added_batch and removed_batch that others below join within
+    the same build: autovacuum comes too late for those. Where nothing came or went it does nothing.
+#}
+{% macro analyze_changes() -%}
+    {%- if execute -%}
+        {%- set query -%}
+            select exists (select from {{ this }} where {{ is_changed() }}) as is_changed
+        {%- endset -%}
+        {%- if not is_incremental() or run_query(query).rows[0]['is_changed'] -%}
+            analyze {{ this }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
 {# Post-hook of every model that has a mark. It has taken in what all of its upstream models have. #}
 {% macro set_mark() -%}
     {%- if execute -%}

@@ -1,6 +1,7 @@
 """An event file into the archive: its bytes as they are, once for each name and content."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from flows.errors import BadRequest
@@ -12,8 +13,16 @@ from flows.lake.objects import ObjectVersion, look, read_range, upload
 from flows.stopping import demand_going_on
 
 
-def archive_file(bucket: Bucket, path: Path | None, key: str | None, max_rejected: int) -> str:
-    """The key under which a file of the disk or of the bucket lies in the archive from now on.
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """Where a file lies in S3, and how many of its events have a time without a zone."""
+
+    key: str
+    taken_as_utc: int
+
+
+def archive_file(bucket: Bucket, path: Path | None, key: str | None, max_rejected: int) -> Archived:
+    """Have a file of the disk or of the bucket lie in the archive from now on.
 
     The file is read to its end before: what would not load does not get in, so that load_raw never
     stops at it. An object that lies under import/ stays where it is.
@@ -28,14 +37,14 @@ def archive_file(bucket: Bucket, path: Path | None, key: str | None, max_rejecte
         if found is None:
             raise BadRequest(f"there is no object {name!r} in bucket {bucket.name}")
         version = found
-    rejected = examine(open_events(place, name, version, max_rejected))
+    examined = examine(open_events(place, name, version, max_rejected))
     target = name if place is bucket and name.startswith(PREFIX) else _key(place, name, version)
-    if rejected:
+    if examined.rejected:
         # First, so that there is never an archive that its own load would refuse.
-        remember_allowance(bucket, target, rejected)
+        remember_allowance(bucket, target, examined.rejected)
     if target != name:
         _copy(place, name, version, bucket, target)
-    return target
+    return Archived(target, examined.taken_as_utc)
 
 
 def _key(place: Bucket, name: str, version: ObjectVersion) -> str:

@@ -14,6 +14,7 @@ from flows.event_files.event_line import (
     RAGGED_ROW,
     UNREADABLE_LINE,
     WRONG_COLUMNS,
+    Notes,
     Refused,
     complaint_of,
     event_line,
@@ -21,7 +22,7 @@ from flows.event_files.event_line import (
 
 
 def csv_events(
-    name: str, blocks: Iterator[bytes], line_max_bytes: int
+    name: str, blocks: Iterator[bytes], line_max_bytes: int, notes: Notes
 ) -> Iterator[tuple[int, bytes | Refused]]:
     """Each record: the 0-based line where it begins, and its line for the loader or why not.
 
@@ -59,7 +60,7 @@ def csv_events(
                 continue
             try:
                 _demand_utf8(cells, order)
-                yield start, event_line([cells[place] for place in order])
+                yield start, event_line([cells[place] for place in order], notes)
                 continue
             except Refused as refused:
                 problem = refused

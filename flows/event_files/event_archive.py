@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from flows.errors import BadRequest, Interrupted
 from flows.event_files.csv_events import csv_events
-from flows.event_files.event_line import Refused, rejected_line
+from flows.event_files.event_line import Notes, Refused, rejected_line
 from flows.event_files.file_name import CSV, GZIP, PARQUET, ZIP, parse_file_name
 from flows.event_files.ndjson_events import ndjson_events
 from flows.event_files.parquet_events import parquet_events
@@ -81,7 +81,7 @@ class EventArchive:
         """Whole lines; an interruption comes as the last piece, behind all before it."""
         next_line = rejected = 0
         try:
-            with closing(self.records()) as records:
+            with closing(self.records(Notes())) as records:
                 for line, event in records:
                     yield b"\n" * (line - next_line)
                     next_line = line + 1
@@ -96,7 +96,7 @@ class EventArchive:
         except Interrupted as error:
             yield error
 
-    def records(self) -> Generator[tuple[int, bytes | Refused], None, None]:
+    def records(self, notes: Notes) -> Generator[tuple[int, bytes | Refused], None, None]:
         """Each record: its 0-based line (row of Parquet), and its line for the loader or why not.
 
         Raises Interrupted where the file as a whole cannot be read, DiskFull, ArchiveFailed.
@@ -109,10 +109,10 @@ class EventArchive:
                     for block in self.packed.blocks():
                         demand_going_on()
                         file.write(block)
-                yield from parquet_events(self.key, path)
+                yield from parquet_events(self.key, path, notes)
             return
         read = csv_events if self.format == CSV else ndjson_events
-        yield from read(self.key, self.packed.blocks(), self.limits.line_max_bytes)
+        yield from read(self.key, self.packed.blocks(), self.limits.line_max_bytes, notes)
 
 
 def open_events(
@@ -146,8 +146,16 @@ def open_events(
     return EventArchive(packed, file_format, max_rejected)
 
 
-def examine(archive: EventArchive) -> int:
-    """Read the whole file; returns how many records are bad, where max_rejected allows so many.
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a file holds. rejected: bad records; taken_as_utc: events whose time has no zone."""
+
+    rejected: int
+    taken_as_utc: int
+
+
+def examine(archive: EventArchive) -> Examined:
+    """Read the whole file, in which max_rejected records may be bad.
 
     Raises Interrupted with the first bad record and the number of each reason, and what `records`
     raises.
@@ -155,7 +163,8 @@ def examine(archive: EventArchive) -> int:
     first: Interrupted | None = None
     bad_lines: list[int] = []
     reasons: Counter[str] = Counter()
-    with closing(archive.records()) as records:
+    notes = Notes()
+    with closing(archive.records(notes)) as records:
         for number, (line, event) in enumerate(records):
             if number % 10_000 == 0:
                 demand_going_on()
@@ -166,7 +175,7 @@ def examine(archive: EventArchive) -> int:
                     bad_lines.append(line)
     count = reasons.total()
     if first is None or count <= archive.max_rejected:
-        return count
+        return Examined(count, notes.taken_as_utc)
     listed = ", ".join(map(str, bad_lines)) + (", …" if count > len(bad_lines) else "")
     raise Interrupted(
         f"{first.error_message}. {count} bad rows in all, at {listed};"

@@ -6,6 +6,7 @@ two events of one id differ. Messages name columns and never hold a value.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -50,18 +51,29 @@ class Refused(Exception):
         return self
 
 
-def event_line(cells: Sequence[str | None]) -> bytes:
+@dataclass(slots=True)
+class Notes:
+    """What a file leaves open, counted on the way. taken_as_utc: events whose time has no zone."""
+
+    taken_as_utc: int = 0
+
+
+def event_line(cells: Sequence[str | None], notes: Notes) -> bytes:
     """The line of an event. cells: texts in the order of COLUMNS. Raises Refused."""
     event_id, occurred_at, user_id, event_type, properties = cells
     if not event_type or not event_type.strip():
         raise Refused(INVALID_VALUE, "column event_type is empty")
-    return b'{"event_id":"%b","occurred_at":"%b","user_id":%b,"event_type":%b,"properties":%b}' % (
-        _uuid(event_id).encode(),
-        _time(occurred_at).encode(),
+    uuid = _uuid(event_id)
+    moment, has_zone = _time(occurred_at)
+    line = b'{"event_id":"%b","occurred_at":"%b","user_id":%b,"event_type":%b,"properties":%b}' % (
+        uuid.encode(),
+        moment.encode(),
         _text("user_id", user_id) if user_id and user_id.strip() else b"null",
         _text("event_type", event_type),
         _object(properties),
     )
+    notes.taken_as_utc += not has_zone
+    return line
 
 
 def rejected_line(refused: Refused) -> bytes:
@@ -106,8 +118,8 @@ def _uuid(text: str | None) -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-def _time(text: str | None) -> str:
-    """Date and time with microseconds, UTC; without a zone it is UTC already."""
+def _time(text: str | None) -> tuple[str, bool]:
+    """Date and time with microseconds, UTC, and whether it had a zone; else it is UTC already."""
     if not text:
         raise Refused(INVALID_VALUE, "column occurred_at is empty")
     found = _TIME.fullmatch(text)
@@ -127,7 +139,8 @@ def _time(text: str | None) -> str:
             moment = moment.astimezone(UTC).replace(tzinfo=None)
     except (ValueError, OverflowError):
         raise Refused(INVALID_VALUE, "column occurred_at is a time that does not exist") from None
-    return f"{moment.isoformat(' ', 'seconds')}.{fraction[:_MICROSECOND_DIGITS]}"
+    fraction = fraction[:_MICROSECOND_DIGITS]
+    return f"{moment.isoformat(' ', 'seconds')}.{fraction}", zone is not None
 
 
 def _text(column: str, text: str) -> bytes:

@@ -9,6 +9,7 @@ from flows.event_files.event_line import (
     INVALID_VALUE,
     UNREADABLE_LINE,
     WRONG_COLUMNS,
+    Notes,
     Refused,
     complaint_of,
     event_line,
@@ -20,7 +21,7 @@ OPTIONAL = ("user_id", "properties")
 
 
 def ndjson_events(
-    name: str, blocks: Iterator[bytes], line_max_bytes: int
+    name: str, blocks: Iterator[bytes], line_max_bytes: int, notes: Notes
 ) -> Iterator[tuple[int, bytes | Refused]]:
     """Each record: its 0-based line, and its line for the loader or why not; blank lines are none.
 
@@ -33,7 +34,7 @@ def ndjson_events(
         for line in block.split(b"\n")[:-1]:
             if line.strip(b" \t\r"):
                 try:
-                    yield number, event_line(_cells(line))
+                    yield number, event_line(_cells(line), notes)
                 except Refused as refused:
                     yield number, refused.of(line.decode(errors="surrogateescape"))
             number += 1

@@ -17,6 +17,7 @@ from flows.errors import Interrupted
 from flows.event_files.event_line import (
     COLUMNS,
     WRONG_COLUMNS,
+    Notes,
     Refused,
     complaint_of,
     event_line,
@@ -32,7 +33,7 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _Texts = Callable[[pa.Array], list[str | None]]
 
 
-def parquet_events(name: str, path: Path) -> Iterator[tuple[int, bytes | Refused]]:
+def parquet_events(name: str, path: Path, notes: Notes) -> Iterator[tuple[int, bytes | Refused]]:
     """Each record: its 0-based row, and its line for the loader or why not. path: of the file.
 
     Raises Interrupted for what is no Parquet, is damaged, or has other columns.
@@ -45,7 +46,7 @@ def parquet_events(name: str, path: Path) -> Iterator[tuple[int, bytes | Refused
             for batch in batches:
                 columns = [read(batch.column(column)) for column, read in readers.items()]
                 for cells in zip(*columns, strict=True):
-                    yield number, _line_of(cells)
+                    yield number, _line_of(cells, notes)
                     number += 1
     # pyarrow's sentences may quote what it could not read.
     except (pa.ArrowException, OSError) as error:
@@ -56,9 +57,9 @@ def parquet_events(name: str, path: Path) -> Iterator[tuple[int, bytes | Refused
     raise unreadable(name, f"it is no Parquet file, or damaged behind row {number}")
 
 
-def _line_of(cells: tuple[str | None, ...]) -> bytes | Refused:
+def _line_of(cells: tuple[str | None, ...], notes: Notes) -> bytes | Refused:
     try:
-        return event_line(cells)
+        return event_line(cells, notes)
     except Refused as refused:
         return refused.of(json.dumps(dict(zip(COLUMNS, cells, strict=True)), ensure_ascii=False))
 
@@ -104,7 +105,8 @@ def _reader(column: str, kind: pa.DataType) -> _Texts | None:
     if column == "event_id" and kind == pa.binary(16):
         return _uuids
     if column == "occurred_at" and pa.types.is_timestamp(kind):
-        return lambda array: _times(array, _PER_SECOND[kind.unit])
+        zone = "" if kind.tz is None else "Z"
+        return lambda array: _times(array, _PER_SECOND[kind.unit], zone)
     if column == "user_id" and pa.types.is_integer(kind):
         return lambda array: [None if one is None else str(one) for one in array.to_pylist()]
     return None
@@ -126,10 +128,10 @@ def _uuids(array: pa.Array) -> list[str | None]:
     return [None if one is None else str(UUID(bytes=one)) for one in array.to_pylist()]
 
 
-def _times(array: pa.Array, per_second: int) -> list[str | None]:
+def _times(array: pa.Array, per_second: int, zone: str) -> list[str | None]:
     """Instants as texts in UTC; those beyond the calendar become texts that are no time."""
     counts = array.cast(pa.int64()).to_pylist()
-    return [None if one is None else _time(one, per_second) for one in counts]
+    return [None if one is None else _time(one, per_second) + zone for one in counts]
 
 
 def _time(count: int, per_second: int) -> str:

@@ -146,9 +146,11 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
 @contextmanager
 def _settings_in_environment(settings: Dwh) -> Iterator[None]:
     """dbt reads the environment; settings may stand in `.env` alone."""
+    has_zone = "time_zone" in settings.model_fields_set
     variables = {
         "DWH_DATABASE_URL": settings.database_url.get_secret_value(),
-        "DWH_TIME_ZONE": settings.time_zone,
+        # Not set is not UTC: a build never goes back to UTC because a variable is missing.
+        "DWH_TIME_ZONE": settings.time_zone if has_zone else "",
     }
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
@@ -163,7 +165,7 @@ def _settings_in_environment(settings: Dwh) -> Iterator[None]:
 
 
 def _tell(say: Callable[[str], None]) -> Callable[[Any], None]:
-    wanted = {"LogModelResult", "LogTestResult", "LogSnapshotResult"}
+    wanted = {"LogModelResult", "LogTestResult", "LogSnapshotResult", "JinjaLogWarning"}
 
     def callback(event: Any) -> None:
         if event.info.name in wanted:

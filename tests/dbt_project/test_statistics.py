@@ -1,29 +1,13 @@
-"""The statistics of schema product, in every case by name and against plain counting in pandas."""
+"""The statistics of schema product, in every case by name."""
 
-import os
-import random
-from datetime import timedelta
 from uuid import UUID
 
-import counted_by_pandas as plain
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from raw_loads import add_appmetrica_load
-from warehouse import DAY, event
+from raw_loads import add_appmetrica_load, add_import_load
+from warehouse import event
 
-#: Random histories; STATISTICS_EXAMPLES asks for more.
-EXAMPLES = int(os.environ.get("STATISTICS_EXAMPLES", "6"))
-#: Ahead of UTC and behind it, by quarters of an hour too; with and without summer time, which
-#: begins in Berlin on the 83rd day and in New York on the 62nd.
-ZONES = (
-    "UTC",
-    "Europe/Berlin",
-    "America/New_York",
-    "Asia/Kathmandu",
-    "Pacific/Kiritimati",
-    "America/St_Johns",
-)
+from flows.warehouse.landing import LANDINGS
+
 DAU = (
     "select day::text, source, active_users, active_users_7_days, active_users_30_days"
     " from product.daily_active_users order by day, source"
@@ -83,6 +67,41 @@ def test_a_user_is_the_user_id_else_the_device_whatever_they_are_called(warehous
         ("2025-01-06", "amplitude_web", "opened", 5, 2),
         ("2025-01-06", "amplitude_web", None, 1, 0),
     ]
+
+
+def test_imported_events_count_like_all_others(warehouse):
+    """Under their source and in all; a user of a vendor's events is the same one here."""
+    warehouse.load("1.zip", [event(1, 1, user_id="a")])
+    imported = [
+        (str(UUID(int=2)), "2025-01-06 02:00:00", "a", "opened", None),
+        (str(UUID(int=3)), "2025-01-13 02:00:00", "b", "paid", None),
+        (str(UUID(int=4)), "2025-01-13 02:00:00", None, "paid", None),
+    ]
+    add_import_load(warehouse.url, "import/a.csv", imported)
+    built(warehouse)
+    assert [row for row in warehouse.execute(DAU) if row[0] in ("2025-01-06", "2025-01-13")] == [
+        ("2025-01-06", "all", 1, 1, 1),
+        ("2025-01-06", "amplitude_web", 1, 1, 1),
+        ("2025-01-06", "import", 1, 1, 1),
+        ("2025-01-13", "all", 1, 1, 2),
+        ("2025-01-13", "amplitude_web", 0, 0, 1),
+        ("2025-01-13", "import", 1, 1, 2),
+    ]
+    assert warehouse.execute(EVENTS) == [
+        ("2025-01-06", "amplitude_web", "opened", 1, 1),
+        ("2025-01-06", "import", "opened", 1, 1),
+        ("2025-01-13", "import", "paid", 2, 1),
+    ]
+    assert [row[:4] for row in warehouse.execute(COHORTS)] == [
+        ("2025-01-06", 0, 1, 1),
+        ("2025-01-13", 0, 1, 1),
+    ]
+    assert_exact(warehouse)
+
+
+def test_no_source_is_called_all():
+    """That is the name of all of them together."""
+    assert "all" not in LANDINGS
 
 
 def test_7_and_30_days_count_a_user_once_and_quiet_days_have_rows(warehouse):
@@ -241,12 +260,31 @@ def test_days_are_those_of_the_time_zone_and_another_one_rebuilds_them(warehouse
     assert [row[0] for row in warehouse.execute(EVENTS)] == ["2025-01-06"]
     assert [row[:2] for row in warehouse.execute(COHORTS)] == [("2025-01-06", 0)]
     assert_exact(warehouse)
-    monkeypatch.setenv("DWH_TIME_ZONE", "")
+    monkeypatch.setenv("DWH_TIME_ZONE", "UTC")
     built(warehouse)
     assert warehouse.marts() == in_utc
     assert warehouse.execute(
         "select model, time_zone from intermediate.model_marks where time_zone is not null"
     ) == [("int_events__attributed", "UTC")]
+
+
+def test_a_shell_without_the_time_zone_cuts_no_day_anew(warehouse, monkeypatch):
+    """Flows have one in .env, an analyst's shell has none: its build says so, and does nothing."""
+    monkeypatch.setenv("DWH_TIME_ZONE", "Europe/Berlin")
+    warehouse.load("1.zip", [event(1, -1, user_id="a")])
+    built(warehouse)
+    before = warehouse.marts()
+    warehouse.load("2.zip", [event(2, 1, user_id="b")])
+    for unset in (lambda: monkeypatch.setenv("DWH_TIME_ZONE", ""),
+                  lambda: monkeypatch.delenv("DWH_TIME_ZONE")):  # fmt: skip
+        unset()
+        build = warehouse.build()
+        assert not build.is_clean
+        assert "is not set, and the statistics' days are of Europe/Berlin" in build.messages
+        assert warehouse.marts() == before
+    monkeypatch.setenv("DWH_TIME_ZONE", "Europe/Berlin")
+    built(warehouse)
+    assert [row[0] for row in warehouse.execute(EVENTS)] == ["2025-01-06"]
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "UTC+3", "x'; select 1 --"])
@@ -291,142 +329,3 @@ def test_parts_that_are_built_alone_miss_nothing_later(warehouse):
         ("2025-01-13", 1, 1, 1, "1.0000"),
     ]
     assert_exact(warehouse)
-
-
-steps = st.lists(
-    st.tuples(
-        st.sampled_from(["load", "load", "load", "replace", "withdraw", "build"]),
-        st.integers(0, 2),
-        st.sampled_from(ZONES),
-    ),
-    min_size=3,
-    max_size=8,
-)
-
-
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    # the warehouse is emptied by hand before each example
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(schedule=steps, last_zone=st.sampled_from(ZONES), seed=st.integers(0, 2**32))
-def test_statistics_agree_with_pandas_to_the_last_user(
-    warehouse, monkeypatch, schedule, last_zone, seed
-):
-    """Late and repeated events, replaced and withdrawn files, any zones, builds in between."""
-    warehouse.empty()
-    sender = Sender(random.Random(seed))
-    files = {}  # load_id -> source and rows, of loads that count
-    superseding = set()
-    for step, (action, number, zone) in enumerate([("load", 0, "UTC"), *schedule]):
-        if action == "build":
-            monkeypatch.setenv("DWH_TIME_ZONE", zone)
-            built(warehouse)
-        elif action == "withdraw":
-            # one that took another's place would bring that back, unless it was retired
-            for load_id in sorted(files.keys() - superseding)[number : number + 1]:
-                warehouse.withdraw(load_id)
-                del files[load_id]
-        elif action == "replace" and number < len(files):
-            old = sorted(files)[number]
-            source, _ = files.pop(old)
-            rows = list(sender.rows(source))
-            new = send(warehouse, source, rows, step, supersedes=old)
-            files[new] = (source, rows)
-            superseding.add(new)
-        else:
-            source = ("amplitude_web", "amplitude_mobile", "appmetrica")[number]
-            rows = list(sender.rows(source))
-            files[send(warehouse, source, rows, step)] = (source, rows)
-    monkeypatch.setenv("DWH_TIME_ZONE", last_zone)
-    built(warehouse)
-    newest = {}
-    for source, rows in files.values():
-        for row in rows:
-            known = newest.get(row["uuid"], row)
-            if row["server_upload_time"] >= known["server_upload_time"]:
-                newest[row["uuid"]] = {**row, "source": source}
-    assert_agrees(warehouse, plain.sent(newest.values(), last_zone))
-
-
-def assert_agrees(warehouse, frame):
-    def found(query):
-        rows = warehouse.execute(query)
-        assert len(rows) == len(set(rows))
-        return set(rows)
-
-    assert found("select * from product.daily_active_users") == plain.daily_active_users(frame)
-    assert found("select * from product.event_counts") == plain.event_counts(frame)
-    assert found(
-        "select cohort_week, week_number, cohort_size, active_users from product.weekly_cohorts"
-    ) == plain.weekly_cohorts(frame)
-    assert {
-        row[:2]: row[2:]
-        for row in found(
-            "select day, source, sessions, events, mean_duration_s::float,"
-            " median_duration_s::float from product.sessions_daily"
-        )
-    } == {key: pytest.approx(row, abs=0.001) for key, row in plain.sessions_daily(frame).items()}
-    [(users, wrong)] = warehouse.execute(
-        "select count(distinct user_key), count(*) filter (where retention"
-        " <> round(active_users::numeric / cohort_size, 4))"
-        " from product.event_users cross join product.weekly_cohorts"
-    )
-    assert (users, wrong) == (frame["user"].nunique(), 0)
-
-
-class Sender:
-    """Rows of a small population over 120 days; each row is uploaded later than all before it."""
-
-    def __init__(self, draw):
-        self.draw = draw
-        self.sent = 0
-
-    def rows(self, source):
-        """Up to 80 events of one source; of Amplitude's a third speak of a uuid sent before."""
-        draw = self.draw
-        for _ in range(draw.choice((3, 40, 80))):
-            self.sent += 1
-            number = self.sent + (10**9 if source == "appmetrica" else 0)
-            if source != "appmetrica" and draw.random() < 0.3:
-                number = draw.randrange(1, self.sent + 1)
-            moment = DAY + timedelta(minutes=draw.randrange(-20 * 1440, 100 * 1440, 15))
-            yield {
-                "uuid": UUID(int=number),
-                "event_time": moment,
-                "server_upload_time": DAY + timedelta(days=200, seconds=self.sent),
-                "event_type": draw.choice(("opened", "closed", "paid", None)),
-                "user_id": draw.choice((None, None, *"123456789")),
-                # AppMetrica always knows the device
-                "device_id": draw.choice(("1", "2", "3") if number > 10**9 else (None, *"12345")),
-                # of a device and some days, so that sessions have several events
-                "session_id": draw.choice((None, -1, moment.toordinal() // 3)),
-            }
-
-
-def send(warehouse, source, rows, step, supersedes=None):
-    """One load, as its source's loader leaves it."""
-    if source != "appmetrica":
-        if supersedes is not None:
-            return warehouse.replace([supersedes], rows)
-        return warehouse.load(f"{step}.zip", rows, source=source)
-    if supersedes is None:
-        key = f"appmetrica/7/events/2025-01-{step + 1:02d}.ndjson.gz"
-    else:
-        [(key,)] = warehouse.execute(
-            "select file_key from raw.loads where load_id = %s", supersedes
-        )
-    lines = [
-        {
-            "appmetrica_device_id": row["device_id"],
-            "profile_id": row["user_id"] or "",
-            "event_name": row["event_type"] or "",
-            "event_timestamp": f"{row['event_time'].timestamp():.0f}",
-            "event_receive_timestamp": f"{row['server_upload_time'].timestamp():.0f}",
-            "session_id": "" if row["session_id"] is None else str(row["session_id"]),
-            "event_json": f'{{"n": {row["uuid"].int}}}',
-        }
-        for row in rows
-    ]
-    return add_appmetrica_load(warehouse.url, key, lines, supersedes=supersedes is not None)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import time
 import uuid
 from datetime import datetime
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from imported_files import as_csv, as_ndjson, as_parquet, event, event_id, packed
 
 from flows.errors import Interrupted
-from flows.event_files.event_archive import examine, open_events
+from flows.event_files.event_archive import Examined, examine, open_events
 from flows.event_files.file_name import parse_file_name
 from flows.lake.local_file import open_local
 
@@ -77,7 +78,7 @@ TAKEN = [
 def test_forms_of_csv_are_taken(opened, content, numbers):
     """Line ends, marks, blank lines and breaks: each event stands at the line it begins on."""
     archive = opened("a.csv", content)
-    assert examine(archive) == 0
+    assert examine(archive) == Examined(0, len(numbers))
     assert {line: one["event_id"] for line, one in lines_of(archive).items()} == {
         line: event_id(number) for number, line in enumerate(numbers, 1)
     }
@@ -142,7 +143,7 @@ def test_a_bad_row_is_told_by_line_and_column(opened, bad, reason, why):
     assert why in error.error_message
     assert error.findings == {reason: 1}
     archive = opened("a.csv", content, 1)
-    assert examine(archive) == 1
+    assert examine(archive) == Examined(1, 2)
     lines = lines_of(archive)
     assert [line for line, one in lines.items() if "event_id" in one] == [1, 4]
     assert why in lines[3]["rejected_reason"]
@@ -245,7 +246,9 @@ def test_parquet_s_own_types_are_taken(opened, unit, zone):
     })  # fmt: skip
     file = io.BytesIO()
     pq.write_table(table, file)
-    assert lines_of(opened("a.parquet", file.getvalue())) == {
+    archive = opened("a.parquet", file.getvalue())
+    assert examine(archive).taken_as_utc == (1 if zone is None else 0)
+    assert lines_of(archive) == {
         0: {
             "event_id": event_id(1),
             "occurred_at": "2025-01-06 09:00:00.000000",
@@ -289,9 +292,12 @@ TIMES = {
 
 @pytest.mark.parametrize("sent", TIMES)
 def test_times_are_utc(opened, sent):
-    """Without a zone they are UTC already."""
-    (found,) = lines_of(opened("a.csv", as_csv([event(1, occurred_at=sent)]))).values()
+    """Without a zone they are UTC already, and that is told."""
+    archive = opened("a.csv", as_csv([event(1, occurred_at=sent)]))
+    (found,) = lines_of(archive).values()
     assert found["occurred_at"] == TIMES[sent]
+    has_zone = re.search(r":[0-9.]+ ?(Z|UTC|[+-].+)$", sent)
+    assert examine(archive).taken_as_utc == (0 if has_zone else 1)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +341,7 @@ def test_any_text_comes_through_every_format(tmp_path_factory, data):
         path.write_bytes(content)
         bucket, version = open_local(path)
         archive = open_events(bucket, str(path), version, 0)
-        assert examine(archive) == 0
+        assert examine(archive).rejected == 0
         found.append(list(lines_of(archive).values()))
     assert found[0] == found[1] == found[2]
     assert [(one["user_id"], one["event_type"]) for one in found[0]] == [

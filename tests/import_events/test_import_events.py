@@ -93,6 +93,33 @@ def test_known_ids_are_told(url, file):
     assert told(import_file(file("b.ndjson", as_ndjson(new)))) == (1101, 0, 1101, 0)
 
 
+def test_a_file_that_changes_under_its_key_is_told_whole(url, bucket):
+    """Grown: the rows from before are duplicates; other content: the ids that it had, too."""
+
+    def put(events):
+        bucket.client.put_object(Bucket=bucket.name, Key="import/a.csv", Body=as_csv(events))
+        return import_file(key="import/a.csv")
+
+    assert told(put(EVENTS[:2])) == (2, 2, 0, 0)
+    grown = put(EVENTS[:4])
+    assert told(grown) == (4, 2, 2, 0)
+    assert grown.duplicate_ids == (event_id(0), event_id(1))
+    assert told(import_file(key="import/a.csv")) == (4, 0, 4, 0)
+    other = put([event(9), event(3, user_id="else")])
+    assert told(other) == (2, 1, 1, 0)
+    assert other.duplicate_ids == (event_id(3),)
+
+
+def test_times_without_a_zone_are_told(url, file):
+    """By their number, in the result and in its sentence."""
+    rows = [event(0), event(1, occurred_at="2025-01-06 09:00:00+03"), event(2, event_id="x")]
+    result = import_file(file("a.csv", as_csv(rows)), max_rejected=1)
+    assert result.taken_as_utc == 1
+    assert str(result).endswith("1 rejected; 1 times without a zone are taken as UTC")
+    result = import_file(file("b.csv", as_csv(rows[1:2])))
+    assert str(result).endswith("0 rejected")
+
+
 def test_ids_of_loads_that_do_not_count_are_not_known(url, file):
     """A withdrawn load's ids are new again; its own content is never taken in again."""
     first = import_file(file("a.csv", as_csv(EVENTS)))

@@ -1,7 +1,7 @@
 {{ config(
     incremental_strategy='versioned',
     unique_key='uuid',
-    post_hook=["{{ set_mark() }}", "analyze {{ this }}"],
+    post_hook=["{{ analyze_changes() }}", "{{ set_mark() }}"],
     meta={
         'upstream': 'int_events__deduplicated',
         'version': ['day', 'source', 'user_key', 'event_type'],

@@ -1,7 +1,7 @@
 {{ config(
     incremental_strategy='versioned',
     unique_key='uuid',
-    post_hook="{{ set_mark() }}",
+    post_hook=["{{ analyze_changes() }}", "{{ set_mark() }}"],
     meta={'upstream': 'int_loads__validated'},
     indexes=[
         {'columns': ['uuid']},
