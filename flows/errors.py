@@ -35,8 +35,8 @@ class BadRequest(DwhHelperError):
 class RowFinding:
     """What is wrong with a row that a person gave.
 
-    row: 0-based, None for the names of the columns. column: None for the row as a whole, or where
-    its name is not to be shown. why: one phrase, never a value.
+    row: 0-based, None for the names of the columns. column: None for the row as a whole.
+    why: one phrase, never a value.
     """
 
     row: int | None

@@ -92,6 +92,18 @@ def add_import_load(
     return _add_lines(url, "import", file_key, data, supersedes=supersedes)
 
 
+def add_direct_load(
+    url: str, file_key: str, lines: Sequence[dict[str, Any]], *, supersedes: bool = False
+) -> int:
+    """A complete load of rows that were put in directly; returns its load_id.
+
+    The key tells the table: "direct/events_part/a.ndjson.gz". lines: with uuid, event_time,
+    put_in_at (texts) and row_values. supersedes: as of add_appmetrica_load.
+    """
+    data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    return _add_lines(url, "direct", file_key, data, supersedes=supersedes)
+
+
 def _add_lines(url: str, source: str, file_key: str, data: bytes, *, supersedes: bool) -> int:
     table = landing_of(source).table_of(file_key)
     with connect(url, autocommit=True) as connection:

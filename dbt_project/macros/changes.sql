@@ -13,7 +13,8 @@
 
 {#
     The rows that hold and are new to the model being built, from the union of the vendors.
-    kinds: of which kinds (event, session_start, installation, profile), all of them where none is named.
+    kinds: of which kinds (event, session_start, installation, profile, or the table that a row was put into
+    directly), all of them where none is named.
 #}
 {% macro winning_events(columns, kinds=[]) -%}
     select
@@ -41,14 +42,18 @@
         {%- endif %}
 {%- endmacro %}
 
-{# Pre-hook of the marts with key uuid: what no longer holds goes, in the transaction that adds what now does. #}
-{% macro delete_removed_events() -%}
+{#
+    Pre-hook of the marts with key uuid: what no longer holds goes, in the transaction that adds what now does.
+    part: of the directly given rows that stand there; those of other tables come and go without it.
+#}
+{% macro delete_removed_events(part) -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
         where uuid in (
             select removed.uuid
             from {{ intermediate_relation('int_events__deduplicated') }} as removed
             where removed.removed_batch > {{ mark() }}
+                and removed.part in ('', '{{ part }}')
         )
     {%- endif -%}
 {%- endmacro %}

@@ -82,9 +82,13 @@ class RowChecker:
                 hint = "; give event_time" if name == "last_seen_at" else ""
                 yield name, f"is worked out and cannot be given{hint}"
             elif name not in contract.columns:
-                shown = name if _PLAIN_NAME.fullmatch(name) else None
-                unknown = "is unknown" if shown else "a column is unknown whose name is not shown"
-                yield shown, f"{unknown}; columns are {', '.join(contract.columns)}"
+                unknown = f"is unknown; columns are {', '.join(contract.columns)}"
+                yield shown_name(name), unknown
+
+
+def shown_name(name: str) -> str:
+    """The name of a column as a message may bear it."""
+    return name if _PLAIN_NAME.fullmatch(name) else "(a name that is not shown)"
 
 
 def _is_blank(value: str | None) -> bool:

@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from raw_loads import query
+
+NINE = datetime(2025, 1, 6, 9)
 
 
 def uuid_of(number):
@@ -17,7 +20,7 @@ def event(number, **columns):
     """Row number n of events_part: n seconds after nine, its id made of n."""
     return {
         "uuid": uuid_of(number),
-        "event_time": f"2025-01-06 {9 + number // 3600:02d}:{number // 60 % 60:02d}:{number % 60:02d}",
+        "event_time": str(NINE + timedelta(seconds=number)),
         "user_id": f"user {number % 3}",
         "session_id": number,
         "event_type": "opened",

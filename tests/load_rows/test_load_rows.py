@@ -107,7 +107,7 @@ def test_what_is_left_out_follows_from_the_call(url, bucket):
 
 
 def test_known_ids_are_told(url, bucket):
-    """Ids of earlier calls for the table, and repeats within the call; other tables do not count."""
+    """Ids of earlier calls for the table, and repeats within the call; no other table's."""
     put_in_rows("events_part", EVENTS)
     again = [event(number, event_type="else") for number in (7, 0, 6, 4, 6)]
     result = put_in_rows("events_part", again)
@@ -159,7 +159,7 @@ def committed(url):
 
 
 def test_a_killed_call_goes_on(url, bucket, file, monkeypatch):
-    """kill -9 between two batches: the next call writes the rest, and each row stands there once."""
+    """kill -9 between two batches: the next call writes the rest, each row stands there once."""
     monkeypatch.setenv("DWH_MAX_ROWS_PER_INSERT", "10")
     rows = [{"event_type": "opened", "user_id": str(number)} for number in range(10_000)]
     path = file("a.ndjson", as_ndjson(rows))
