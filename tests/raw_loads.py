@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.pq import ExecStatus
 from psycopg.types.json import Json
 
 from flows.event_files.event_line import event_line
@@ -22,7 +23,9 @@ def query(url: str, text: str, *values: Any) -> list[tuple[Any, ...]]:
     """Run one statement; its rows, if it gives any."""
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(text, values or None)
-        return cursor.fetchall() if cursor.description else []
+        # rows of `select from` have no column, and are rows
+        has_rows = cursor.pgresult and cursor.pgresult.status == ExecStatus.TUPLES_OK
+        return cursor.fetchall() if has_rows else []
 
 
 def add_load(
