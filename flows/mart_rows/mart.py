@@ -93,7 +93,7 @@ def find_mart(connection: psycopg.Connection, table: str) -> Mart:
     if name not in known or schema not in ("", known[name]):
         raise BadRequest(f"unknown table {table!r}; tables are {', '.join(sorted(known))}")
     place = f'"{known[name]}"."{name}"'
-    columns = dict(connection.execute(_COLUMNS, [place]).fetchall())
+    columns: dict[str, str] = dict(connection.execute(_COLUMNS, [place]).fetchall())
     if not columns:
         raise WarehouseFailed(f"{known[name]}.{name} is not built yet: run transform")
     key = connection.execute(_KEY, [place]).fetchone()
