@@ -11,6 +11,16 @@
     {{ return(run_query(query).columns[0].values() | list) }}
 {%- endmacro %}
 
+{# Whether any row was ever put in directly: only then events have parts, and looking for them has a price. #}
+{% macro has_direct_loads() -%}
+    {%- set validated = intermediate_relation('int_loads__validated') -%}
+    {%- if not execute or load_relation(validated) is none -%}{{ return(true) }}{%- endif -%}
+    {%- set query -%}
+        select exists (select from {{ validated }} where source = 'direct') as has_any
+    {%- endset -%}
+    {{ return(run_query(query).rows[0]['has_any']) }}
+{%- endmacro %}
+
 {#
     The rows that hold and are new to the model being built, from the union of the vendors.
     kinds: of which kinds (event, session_start, installation, profile, or the table that a row was put into

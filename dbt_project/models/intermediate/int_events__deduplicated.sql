@@ -16,6 +16,7 @@
 -- archive, never on the order of loading. Rows that people put in directly speak for a part of an event each
 -- (a location, a record), of one id the newest; where a vendor or a file has the event, they do not count.
 {%- set removed_loads = loads_removed_since_mark() if is_incremental() else [] %}
+{%- set has_parts = has_direct_loads() %}
 
 with loads as (
 
@@ -148,6 +149,7 @@ winners as (
 
 ),
 
+{% if has_parts -%}
 -- in the order that they have already; an event as a whole sorts before its parts
 placed as (
 
@@ -167,6 +169,15 @@ standing as (
 
 )
 
+{% else -%}
+standing as (
+
+    select * from winners
+
+)
+
+{% endif -%}
+
 select
     standing.uuid,
     standing.part,
@@ -182,7 +193,7 @@ select
     null::bigint as removed_batch
 from standing
 cross join batch
-{%- if is_incremental() %}
+{%- if is_incremental() and (removed_loads or has_parts) %}
 
 union all
 
@@ -206,6 +217,8 @@ from (
         part
     from orphans
 
+    {%- if has_parts %}
+
     union
 
     select
@@ -213,6 +226,7 @@ from (
         part
     from present
     where part <> ''
+    {%- endif %}
 ) as gone
 cross join batch
 where not exists (
