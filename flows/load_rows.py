@@ -16,7 +16,7 @@ from pydantic import Field
 
 from flows.direct_rows.archiving import archive_rows
 from flows.direct_rows.contracts import RECORD_TABLES, TABLES, contract_of
-from flows.direct_rows.row_source import FORMATS, RowSource, source_of_file, source_of_list
+from flows.direct_rows.row_source import Format, RowSource, source_of_file, source_of_list
 from flows.direct_rows.staged_rows import stage
 from flows.errors import BadRequest
 from flows.lake.bucket import Bucket, open_bucket
@@ -73,7 +73,7 @@ def load_rows(
     data: list[Any] | None = None,
     path: str | None = None,
     key: str | None = None,
-    format: Annotated[str | None, Field(json_schema_extra={"enum": [*FORMATS, None]})] = None,
+    format: Format | None = None,
 ) -> RowsResult:
     """Put rows into a product table; the next transform brings them into it.
 

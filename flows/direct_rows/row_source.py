@@ -6,6 +6,7 @@ Rows come from a list, or from a file of the disk or of S3 in any of FORMATS, al
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from flows.direct_rows.csv_rows import csv_rows
 from flows.direct_rows.json_rows import array_rows, ndjson_rows
@@ -19,15 +20,17 @@ from flows.lake.local_file import open_local
 from flows.lake.objects import look
 from flows.lake.plain_reader import open_plain
 
+Format = Literal["ndjson", "json", "csv", "parquet"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
 #: Ends of names, and the format that they stand for.
-_ENDS = {
+_ENDS: dict[str, Format] = {
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
     ".json": "json",
     ".csv": "csv",
     ".parquet": "parquet",
 }
-FORMATS = tuple(dict.fromkeys(_ENDS.values()))
 _GZIP_END = ".gz"
 
 
