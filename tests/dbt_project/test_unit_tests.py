@@ -6,5 +6,6 @@ def test_every_unit_test_of_the_project_passes(warehouse):
     build = warehouse.build()
     assert build.is_clean, build
     tested = warehouse.build("--select", "test_type:unit", command="test")
-    assert tested.is_clean, tested
-    assert len(tested.status) > 20
+    tests = {name for name in tested.status if not name.startswith("dwh_helper")}
+    assert tested.having("pass") >= tests, tested.messages.strip()
+    assert len(tests) > 20
