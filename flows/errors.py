@@ -2,6 +2,7 @@
 
 DwhHelperError
 ├── BadRequest          fix the arguments and call again
+│   └── RowsRefused     fix the rows that it names; none was put in
 ├── MissingSetting      set the variables that it names
 ├── VendorError         something at a vendor; carries vendor, window, status
 │   ├── Forbidden       stop: key pair, token, region or permission is wrong
@@ -19,6 +20,7 @@ DwhHelperError
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 
 class DwhHelperError(Exception):
@@ -27,6 +29,43 @@ class DwhHelperError(Exception):
 
 class BadRequest(DwhHelperError):
     """The arguments make no sense; nothing was asked, read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowFinding:
+    """What is wrong with a row that a person gave.
+
+    row: 0-based, None for the names of the columns. column: None for the row as a whole.
+    why: one phrase, never a value.
+    """
+
+    row: int | None
+    column: str | None
+    why: str
+
+    def __str__(self) -> str:
+        place = "the columns" if self.row is None else f"row {self.row}"
+        return f"{place}: {self.column or ''}{' ' if self.column else ''}{self.why}"
+
+
+class RowsRefused(BadRequest):
+    """Rows break the contract of their table; none of them was put in.
+
+    table: which. findings: all, or the first 10,000 of them. count: how many there are.
+    """
+
+    def __init__(self, table: str, findings: Sequence[RowFinding], count: int) -> None:
+        shown = [str(finding) for finding in findings[:20]]
+        more = [f"and {count - len(shown):,} more"] if count > len(shown) else []
+        super().__init__(
+            "\n".join((f"{count:,} findings in rows for {table}, none is put in", *shown, *more))
+        )
+        self.table = table
+        self.findings = tuple(findings)
+        self.count = count
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.table, self.findings, self.count)
 
 
 class MissingSetting(DwhHelperError):

@@ -60,7 +60,8 @@ def load_raw(
     """Load every archive under a prefix, or one key, that the ledger does not hold as it is now.
 
     Args:
-        source: Whose archives: amplitude_web, amplitude_mobile, appmetrica or import (event files).
+        source: Whose archives: amplitude_web, amplitude_mobile, appmetrica, import (event files)
+            or direct (rows of load_rows).
         prefix: Of keys in S3; by default the source's own, such as amplitude/web/.
         key: One object instead.
         start_after: 0-based line of that one object, resume behind it; accepted only where all
@@ -113,7 +114,7 @@ def load_archives(
             bucket,
             landing,
             file_key,
-            dwh.copy_commit_bytes,
+            landing.chunks(dwh),
             on_progress,
             say,
             progress,

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.pq import ExecStatus
 from psycopg.types.json import Json
 
 from flows.event_files.event_line import Notes, event_line
@@ -22,7 +23,9 @@ def query(url: str, text: str, *values: Any) -> list[tuple[Any, ...]]:
     """Run one statement; its rows, if it gives any."""
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(text, values or None)
-        return cursor.fetchall() if cursor.description else []
+        # rows of `select from` have no column, and are rows
+        has_rows = cursor.pgresult and cursor.pgresult.status == ExecStatus.TUPLES_OK
+        return cursor.fetchall() if has_rows else []
 
 
 def add_load(
@@ -90,6 +93,18 @@ def add_import_load(
     """
     data = b"".join(event_line(event, Notes()) + b"\n" for event in events)
     return _add_lines(url, "import", file_key, data, supersedes=supersedes)
+
+
+def add_direct_load(
+    url: str, file_key: str, lines: Sequence[dict[str, Any]], *, supersedes: bool = False
+) -> int:
+    """A complete load of rows that were put in directly; returns its load_id.
+
+    The key tells the table: "direct/events_part/a.ndjson.gz". lines: with uuid, event_time,
+    put_in_at (texts) and row_values. supersedes: as of add_appmetrica_load.
+    """
+    data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    return _add_lines(url, "direct", file_key, data, supersedes=supersedes)
 
 
 def _add_lines(url: str, source: str, file_key: str, data: bytes, *, supersedes: bool) -> int:

@@ -8,9 +8,12 @@ import httpx
 import pytest
 import yaml
 
+from flows.direct_rows.contracts import TABLES as DIRECT_TABLES
+from flows.direct_rows.row_source import FORMATS
 from flows.import_events import SOURCES
 from flows.lake.bucket import Bucket
 from flows.lake.listing import list_objects
+from flows.marts import marts
 from flows.pipeline import EXPORTS
 from flows.sandbox.amplitude import AmplitudeSimulator
 from flows.sandbox.amplitude.clock import parse_vendor_text
@@ -28,6 +31,8 @@ DEPLOYMENTS = {
     "export-appmetrica/daily",
     "fetch-export/ad-hoc",
     "import-events/ad-hoc",
+    "load-rows/ad-hoc",
+    "read-rows/ad-hoc",
     "load-raw/amplitude",
     "load-raw/appmetrica",
     "transform/dbt",
@@ -117,6 +122,8 @@ def test_every_parameter_is_explained(deployed) -> None:
             "resume",
         ],
         "import-events/ad-hoc": ["path", "key", "source", "max_rejected"],
+        "load-rows/ad-hoc": ["table", "data", "path", "key", "format"],
+        "read-rows/ad-hoc": ["table", "limit", "offset", "where", "order_by", "show_personal"],
         "load-raw/amplitude": ["source", "prefix", "key", "start_after"],
         "load-raw/appmetrica": ["source", "prefix", "key", "start_after"],
         "transform/dbt": ["select", "full_refresh"],
@@ -137,6 +144,9 @@ def test_every_parameter_is_explained(deployed) -> None:
     assert shown["fetch-export/ad-hoc"]["table"]["enum"] == list(TABLES)
     assert shown["import-events/ad-hoc"]["source"]["enum"] == list(SOURCES)
     assert shown["load-raw/amplitude"]["source"]["enum"] == list(LANDINGS)
+    assert shown["load-rows/ad-hoc"]["table"]["enum"] == list(DIRECT_TABLES)
+    assert shown["load-rows/ad-hoc"]["format"]["anyOf"][0]["enum"] == list(FORMATS)
+    assert shown["read-rows/ad-hoc"]["table"]["enum"] == sorted(marts())
     assert shown["pipeline/daily"]["sources"]["anyOf"][0]["items"]["enum"] == list(EXPORTS)
 
 

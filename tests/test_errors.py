@@ -15,6 +15,8 @@ from flows.errors import (
     Interrupted,
     MissingSetting,
     NotReconciled,
+    RowFinding,
+    RowsRefused,
     SourcesFailed,
     Stopped,
     VendorError,
@@ -34,6 +36,7 @@ INTERRUPTED = Interrupted(
 )
 EVERY = [
     BadRequest("end 2025-01-01 is before start 2025-01-02"),
+    RowsRefused("events_part", [RowFinding(0, "event_type", "is missing")], 25),
     MissingSetting("DWH_DATABASE_URL is missing"),
     VendorError("no answer", vendor="amplitude", window="2025-01-06T00..2025-01-07T00", status=500),
     Forbidden("refused", vendor="amplitude", status=403),

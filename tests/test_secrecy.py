@@ -21,11 +21,13 @@ from raw_loads import query
 
 from flows.errors import (
     ArchiveFailed,
+    BadRequest,
     BuildFailed,
     DwhHelperError,
     Forbidden,
     Interrupted,
     MissingSetting,
+    RowsRefused,
     WarehouseFailed,
 )
 from flows.export_amplitude import export_amplitude, export_days
@@ -33,7 +35,9 @@ from flows.export_appmetrica import export_tables
 from flows.import_events import import_events, import_file
 from flows.lake.bucket import Bucket
 from flows.load_raw import load_archives, load_raw
+from flows.load_rows import load_rows
 from flows.pipeline import pipeline
+from flows.read_rows import read_rows
 from flows.sandbox.amplitude import WEB, AmplitudeSimulator
 from flows.sandbox.amplitude.rows import make_event
 from flows.sandbox.appmetrica import AppMetricaSimulator
@@ -139,6 +143,7 @@ def test_nothing_tells(
     settings_env: dict[str, str],
     flow_database_url: str,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     log: Everything,
     capfd: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -158,6 +163,19 @@ def test_nothing_tells(
     # --- a good day, all the way
     vendor.add_events("web", [event(9, gender="f", age="41"), event(10, gender="f")])
     told.append(repr(pipeline(DAY, DAY, sources=["amplitude_web"])))
+
+    # --- rows that people put in, and rows that they look at
+    row = {"user_id": PATIENT, "event_type": f"{PATIENT}'s"}
+    assert load_rows("events_part", [row]).count == 1
+    fails(RowsRefused, lambda: load_rows("events_part", [row | {"app": PATIENT, SHOWN: PATIENT}]))
+    fails(RowsRefused, lambda: load_rows("events_part", [PATIENT, {PATIENT: 1}]))
+    put_in = tmp_path / "rows.csv"
+    put_in.write_text(f"{PATIENT},{PATIENT}grad\nA,B\n")
+    fails(RowsRefused, lambda: load_rows("events_part", path=str(put_in)))
+    only = {"user_id": {"eq": f"{PATIENT}@example.org"}}
+    assert read_rows("events_part", where=only).count == 2
+    assert read_rows("changeable_user_properties").count == 1
+    fails(BadRequest, lambda: read_rows("events_part", where={"session_id": {"eq": PATIENT}}))
 
     # --- who may not
     with monkeypatch.context() as wrong:

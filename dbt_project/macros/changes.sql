@@ -11,9 +11,20 @@
     {{ return(run_query(query).columns[0].values() | list) }}
 {%- endmacro %}
 
+{# Whether any row was ever put in directly: only then events have parts, and looking for them has a price. #}
+{% macro has_direct_loads() -%}
+    {%- set validated = intermediate_relation('int_loads__validated') -%}
+    {%- if not execute or load_relation(validated) is none -%}{{ return(true) }}{%- endif -%}
+    {%- set query -%}
+        select exists (select from {{ validated }} where source = 'direct') as has_any
+    {%- endset -%}
+    {{ return(run_query(query).rows[0]['has_any']) }}
+{%- endmacro %}
+
 {#
     The rows that hold and are new to the model being built, from the union of the vendors.
-    kinds: of which kinds (event, session_start, installation, profile), all of them where none is named.
+    kinds: of which kinds (event, session_start, installation, profile, or the table that a row was put into
+    directly), all of them where none is named.
 #}
 {% macro winning_events(columns, kinds=[]) -%}
     select
@@ -41,14 +52,18 @@
         {%- endif %}
 {%- endmacro %}
 
-{# Pre-hook of the marts with key uuid: what no longer holds goes, in the transaction that adds what now does. #}
-{% macro delete_removed_events() -%}
+{#
+    Pre-hook of the marts with key uuid: what no longer holds goes, in the transaction that adds what now does.
+    part: of the directly given rows that stand there; those of other tables come and go without it.
+#}
+{% macro delete_removed_events(part) -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
         where uuid in (
             select removed.uuid
             from {{ intermediate_relation('int_events__deduplicated') }} as removed
             where removed.removed_batch > {{ mark() }}
+                and removed.part in ('', '{{ part }}')
         )
     {%- endif -%}
 {%- endmacro %}

@@ -110,7 +110,8 @@
     Does the step from an older mapping to the present one touch records admitted under the older one?
     Those records hold only keys and values that the older one knew, so what is purely added does not:
     a column or a further key that nothing knew before, further entries of a value_map. A vendor's own
-    fields stand in its records whether a mapping knows them or not.
+    fields stand in its records whether a mapping knows them or not. Records that people put in name columns,
+    and hold a name that is none where it is ignored.
 #}
 {% macro mapping_change_concerns(older_json) -%}
     {%- if older_json is none -%}{{ return(true) }}{%- endif -%}
@@ -143,7 +144,7 @@
         {%- endif -%}
     {%- endfor -%}
     {%- for name in state.left -%}
-        {%- if present[name]['keys'] | select('in', held_keys) | list -%}{%- set state.concerns = true -%}{%- endif -%}
+        {%- if present[name]['keys'] | select('in', held_keys) | list or present[name].name in older['ignored'] -%}{%- set state.concerns = true -%}{%- endif -%}
     {%- endfor -%}
     {%- if older_keys | reject('in', known_keys()) | list -%}{%- set state.concerns = true -%}{%- endif -%}
     {{ return(state.concerns) }}

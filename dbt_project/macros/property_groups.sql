@@ -19,8 +19,11 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Pre-hook of the marts with one row for each ehr_id: rows whose records all went. #}
-{% macro delete_vanished(key) -%}
+{#
+    Pre-hook of the marts with one row for each ehr_id: rows whose records all went.
+    condition: SQL, which records count.
+#}
+{% macro delete_vanished(key, condition='true') -%}
     {%- if is_incremental() -%}
         delete from {{ this }} as present
         using (
@@ -34,6 +37,7 @@
                 from {{ intermediate_relation('int_property_records') }} as left_over
                 where left_over.ehr_key = affected.ehr_key
                     and left_over.removed_batch is null
+                    and {{ condition }}
             )
     {%- endif -%}
 {%- endmacro %}

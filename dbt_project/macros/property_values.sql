@@ -99,3 +99,32 @@
     )
     {%- if column.sources %} end{% endif -%}
 {%- endmacro %}
+
+{#
+    The same for a record that was put in directly: its keys are the names of columns, its values typed already.
+    What a column took once it may not take any more, for the mapping can change.
+#}
+{% macro named_text(object, column) -%}
+    ({{ object }} ->> {{ text_literal(column.name) }})
+{%- endmacro %}
+
+{% macro named_problem(object, column) -%}
+    {%- set sent = named_text(object, column) -%}
+    case
+        when {{ sent }} is null then null
+        {%- if column.type != 'jsonb' %}
+        when jsonb_typeof({{ object }} -> {{ text_literal(column.name) }}) in ('object', 'array') then 'nested_value'
+        {%- endif %}
+        {%- if type_family(column.type) not in ('text', 'jsonb') %}
+        when not ({{ text_is_valid(sent, column.type) }}) then 'invalid_{{ type_family(column.type) }}'
+        {%- endif %}
+    end
+{%- endmacro %}
+
+{% macro named_value(object, column) -%}
+    {%- if column.type == 'jsonb' -%}
+    ({{ object }} -> {{ text_literal(column.name) }})::jsonb
+    {%- else -%}
+    {{ text_as_type(named_text(object, column), column.type) }}
+    {%- endif -%}
+{%- endmacro %}

@@ -6,13 +6,12 @@
 #}
 {% macro get_incremental_versioned_sql(arguments) -%}
     {%- set columns = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
-    {%- set key = arguments['unique_key'] -%}
+    {%- set keys = arguments['unique_key'] if arguments['unique_key'] is not string else [arguments['unique_key']] -%}
     {%- set version = config.get('meta').get('version', ['load_id', 'line_number']) -%}
     update {{ arguments['target_relation'] }} as present
     set removed_batch = candidates.added_batch
     from {{ arguments['temp_relation'] }} as candidates
-    where present.{{ key }} = candidates.{{ key }}
-        and present.removed_batch is null
+    where {% for key in keys %}present.{{ key }} = candidates.{{ key }} and {% endfor %}present.removed_batch is null
         and (present.{{ version | join(', present.') }})
         is distinct from (candidates.{{ version | join(', candidates.') }});
 
@@ -23,8 +22,7 @@
         and not exists (
             select
             from {{ arguments['target_relation'] }} as present
-            where present.{{ key }} = candidates.{{ key }}
-                and present.removed_batch is null
+            where {% for key in keys %}present.{{ key }} = candidates.{{ key }} and {% endfor %}present.removed_batch is null
         )
 {%- endmacro %}
 

@@ -106,17 +106,22 @@ class LineStream:
         checksum.update(memoryview(self._data)[: self._offset])
         return checksum.hexdigest()
 
-    def take(self) -> Slab | None:
+    def take(self, most_lines: int | None = None, most_bytes: int = SLAB_BYTES) -> Slab | None:
         """The next lines, None at the end. Until they are accepted, the same lines come again.
 
+        most_lines, most_bytes: no more than that, but always one line.
         Raises Interrupted(reason="unreadable_line") at a line beyond the limit.
         """
         if not self._has_unit():
             return None
         data, start = self._data, self._offset
-        end = data.rfind(b"\n", start, start + SLAB_BYTES) + 1
+        end = data.rfind(b"\n", start, start + min(SLAB_BYTES, most_bytes)) + 1
         if end == 0:
             end = data.index(b"\n", start) + 1
+        if most_lines is not None and data.count(b"\n", start, end) > most_lines:
+            end = start
+            for _ in range(most_lines):
+                end = data.index(b"\n", end) + 1
         return Slab(self.position, data[start:end])
 
     def accept(self, line_count: int, byte_count: int) -> None:

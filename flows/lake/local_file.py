@@ -4,6 +4,7 @@ Its ETag is its time and size: a file that is written meanwhile is another objec
 """
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -13,6 +14,8 @@ from flows.lake.objects import ObjectVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+_PIECE_BYTES = 1024 * 1024
 
 
 class _OneFile:
@@ -50,3 +53,10 @@ def open_local(path: Path) -> tuple[Bucket, ObjectVersion]:
 def _etag(path: Path) -> str:
     status = path.stat()
     return f"{status.st_mtime_ns}-{status.st_size}"
+
+
+def file_pieces(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, a megabyte at a time."""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece

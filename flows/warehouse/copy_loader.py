@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from flows.errors import ArchiveFailed, Interrupted
-from flows.lake.line_stream import LineStream
+from flows.lake.line_stream import LineStream, Slab
 from flows.stopping import demand_going_on
 from flows.warehouse import ledger
 from flows.warehouse.copy_rows import Block
@@ -28,6 +28,19 @@ VALUE_ERRORS = (
 )
 
 CONTEXT = re.compile(r"COPY \w+, line (\d+)(?:, column (\w+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkLimits:
+    """How much one transaction of a load holds.
+
+    bytes: of lines. lines: None for bulk loads, whose chunks end with the block of lines that
+    reaches the bytes. Else no chunk has more lines or more bytes than this, but for a single line
+    that is longer.
+    """
+
+    bytes: int
+    lines: int | None = None
 
 
 class ValueRefused(Exception):
@@ -76,12 +89,12 @@ def copy_lines(
     load: Load,
     stream: LineStream,
     *,
-    commit_bytes: int,
+    chunks: ChunkLimits,
     careful: bool,
     progress: Progress,
     on_commit: Callable[[Progress], None],
 ) -> None:
-    """Load all lines that the stream has left; each chunk of commit_bytes is one transaction.
+    """Load all lines that the stream has left; each chunk is one transaction.
 
     Raises Interrupted at a line that is no event, with all lines before it committed; what reading
     the archive raises, likewise; ValueRefused with the chunk rolled back.
@@ -93,10 +106,10 @@ def copy_lines(
         try:
             with connection.transaction():
                 with connection.cursor() as cursor, cursor.copy(table.copy) as copy:
-                    while stream.byte_count - chunk.first_byte < commit_bytes:
+                    while True:
                         demand_going_on()
                         try:
-                            slab = stream.take()
+                            slab = chunk.next_slab(stream, chunks)
                         except (Interrupted, ArchiveFailed) as error:
                             trouble = error
                             break
@@ -147,13 +160,26 @@ def unreadable_line(file_key: str, line: int | None, why: str) -> Interrupted:
 
 @dataclass(slots=True)
 class _Chunk:
-    """The rows of one transaction, as far as the server's complaints need them."""
+    """The rows of one transaction: where it began, and what the server's complaints need."""
 
     first_line: int
     first_byte: int
     rows: int = 0
     _ends: list[int] = field(default_factory=list)
     _lines: list[int] = field(default_factory=list)
+
+    def next_slab(self, stream: LineStream, limits: ChunkLimits) -> Slab | None:
+        """The next lines that belong to it; None where it is full or the file has ended."""
+        size = stream.byte_count - self.first_byte
+        if limits.lines is None:
+            return stream.take() if size < limits.bytes else None
+        lines_left = limits.lines - (stream.position - self.first_line)
+        if lines_left <= 0:
+            return None
+        slab = stream.take(lines_left, max(0, limits.bytes - size))
+        # A line that is longer than the limit by itself goes alone.
+        is_too_much = slab is not None and size + len(slab.data) > limits.bytes
+        return None if size and is_too_much else slab
 
     def add(self, block: Block) -> None:
         self.rows += block.row_count

@@ -19,7 +19,13 @@ from flows.lake.line_stream import LineArchive, LineStream
 from flows.lake.objects import ObjectVersion, look
 from flows.warehouse import ledger
 from flows.warehouse.connection import connect, describe
-from flows.warehouse.copy_loader import Progress, ValueRefused, copy_lines, unreadable_line
+from flows.warehouse.copy_loader import (
+    ChunkLimits,
+    Progress,
+    ValueRefused,
+    copy_lines,
+    unreadable_line,
+)
 from flows.warehouse.landing import Landing
 from flows.warehouse.ledger import FileState, Load
 from flows.warehouse.raw_table import RawTable
@@ -84,7 +90,7 @@ class FileLoader:
     bucket: Bucket
     landing: Landing
     file_key: str
-    commit_bytes: int
+    chunks: ChunkLimits
     on_progress: Callable[[Progress], None]
     say: Callable[..., None]
     progress: Progress
@@ -202,7 +208,7 @@ class FileLoader:
             self.table,
             load,
             stream,
-            commit_bytes=self.commit_bytes,
+            chunks=self.chunks,
             careful=careful,
             progress=self.progress,
             on_commit=self.on_progress,

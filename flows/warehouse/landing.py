@@ -6,6 +6,8 @@ A new source needs a migration with its raw tables, row makers like `amplitude_r
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from flows.direct_rows.contracts import PREFIX as DIRECT_PREFIX
+from flows.direct_rows.contracts import SUFFIX as DIRECT_SUFFIX
 from flows.errors import BadRequest
 from flows.event_files.event_archive import open_events
 from flows.event_files.file_name import PREFIX as IMPORT_PREFIX
@@ -14,7 +16,9 @@ from flows.lake.bucket import Bucket
 from flows.lake.gzip_reader import open_gzip
 from flows.lake.line_stream import LineArchive
 from flows.lake.objects import ObjectVersion
-from flows.warehouse import amplitude_rows, appmetrica_rows, import_rows
+from flows.settings import Dwh
+from flows.warehouse import amplitude_rows, appmetrica_rows, direct_rows, import_rows
+from flows.warehouse.copy_loader import ChunkLimits
 from flows.warehouse.raw_table import RawTable
 
 
@@ -24,6 +28,7 @@ class Landing:
 
     prefix, suffix: of their keys in S3. find_table: the table for the archive of this key, None
     where the key tells none. has_windows: its archives are of days that were asked of a vendor.
+    is_in_batches: its rows are committed within the limits of batches, not in bulk.
     """
 
     source: str
@@ -32,10 +37,17 @@ class Landing:
     open_archive: Callable[[Bucket, str, ObjectVersion], LineArchive]
     find_table: Callable[[str], RawTable | None]
     has_windows: bool = True
+    is_in_batches: bool = False
 
     def takes(self, key: str) -> bool:
         """Whether a listed object is an archive of this source."""
         return key.endswith(self.suffix) and self.find_table(key) is not None
+
+    def chunks(self, dwh: Dwh) -> ChunkLimits:
+        """How much of its archives one transaction holds."""
+        if self.is_in_batches:
+            return ChunkLimits(dwh.max_write_batch_bytes, dwh.max_rows_per_insert)
+        return ChunkLimits(dwh.copy_commit_bytes)
 
     def table_of(self, key: str) -> RawTable:
         """The table for the archive of this key; BadRequest where the key tells none."""
@@ -54,6 +66,15 @@ LANDINGS = {
         ),
         Landing("appmetrica", "appmetrica/", ".ndjson.gz", open_gzip, appmetrica_rows.table_of),
         Landing("import", IMPORT_PREFIX, "", open_events, import_rows.table_of, has_windows=False),
+        Landing(
+            "direct",
+            DIRECT_PREFIX,
+            DIRECT_SUFFIX,
+            open_gzip,
+            direct_rows.table_of,
+            has_windows=False,
+            is_in_batches=True,
+        ),
     )
 }
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import psycopg
 from dbt.cli.main import dbtRunner
+from psycopg.pq import ExecStatus
 from psycopg.types.json import Json
 
 from flows.warehouse.dbt_build import DBT_PROJECT
@@ -153,7 +154,9 @@ class Warehouse:
     def execute(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url, autocommit=True) as connection:
             cursor = connection.execute(query, values or None)
-            return cursor.fetchall() if cursor.description else []
+            # rows of `select from` have no column, and are rows
+            has_rows = cursor.pgresult and cursor.pgresult.status == ExecStatus.TUPLES_OK
+            return cursor.fetchall() if has_rows else []
 
     def load(
         self,

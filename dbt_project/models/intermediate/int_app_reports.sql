@@ -1,6 +1,6 @@
 {{ config(
     incremental_strategy='append',
-    pre_hook="{{ delete_removed_events() }}",
+    pre_hook="{{ delete_removed_events('mobile_devices') }}",
     post_hook="{{ set_mark() }}",
     meta={'upstream': 'int_events__deduplicated'},
     indexes=[
@@ -9,7 +9,7 @@
     ],
 ) }}
 
--- What an app reports beside its events: installations and starts of sessions.
+-- What an app reports beside its events: installations and starts of sessions; and what people say of devices.
 {{ winning_events([
     'uuid',
     'kind',
@@ -30,4 +30,4 @@
     'version_name',
     'tracker_name',
     'event_time',
-], ['session_start', 'installation']) }}
+], ['session_start', 'installation', 'mobile_devices']) }}

@@ -28,7 +28,7 @@ with events as (
         'device_id',
         'event_type',
         'event_time',
-    ], ['event']) }}
+    ], ['event', 'events_part']) }}
 
 ),
 
@@ -82,6 +82,7 @@ select distinct
 from {{ ref('int_events__deduplicated') }} as gone
 cross join batch
 where gone.removed_batch > {{ mark() }}
+    and gone.part in ('', 'events_part')
     and not exists (
         select
         from attributed

@@ -1,6 +1,6 @@
 {{ config(
     incremental_strategy='versioned',
-    unique_key='uuid',
+    unique_key=['uuid', 'part'],
     post_hook=["{{ analyze_changes() }}", "{{ set_mark() }}"],
     meta={'upstream': 'int_loads__validated'},
     indexes=[
@@ -13,8 +13,10 @@
 
 -- Which line of which file speaks for an event: the newest upload of its uuid among the admitted loads, or,
 -- where a source knows no uploads, the earliest event; ties break on content, then on the place in the
--- archive, never on the order of loading.
+-- archive, never on the order of loading. Rows that people put in directly speak for a part of an event each
+-- (a location, a record), of one id the newest; where a vendor or a file has the event, they do not count.
 {%- set removed_loads = loads_removed_since_mark() if is_incremental() else [] %}
+{%- set has_parts = has_direct_loads() %}
 
 with loads as (
 
@@ -44,6 +46,7 @@ added as (
 
     select
         uuid,
+        part,
         load_id,
         line_number,
         source,
@@ -61,7 +64,9 @@ added as (
 orphans as (
 
     -- events whose line stood in a load that is gone
-    select uuid
+    select
+        uuid,
+        part
     from {{ this }}
     where removed_batch is null
         {%- if removed_loads %}
@@ -76,6 +81,7 @@ present as (
 
     select
         present.uuid,
+        present.part,
         present.load_id,
         present.line_number,
         present.source,
@@ -103,6 +109,7 @@ candidates as (
     -- copies in older loads that had lost to the line that is gone; rare, so it may read all of raw
     select
         uuid,
+        part,
         load_id,
         line_number,
         source,
@@ -128,10 +135,11 @@ candidates as (
 {% endif -%}
 winners as (
 
-    select distinct on (uuid) *
+    select distinct on (uuid, part) *
     from candidates
     order by
         uuid,
+        part,
         uploaded_at desc nulls last,
         earliest_wins_at nulls last,
         content_hash,
@@ -139,28 +147,60 @@ winners as (
         file_key,
         line_number
 
+),
+
+{% if has_parts -%}
+-- in the order that they have already; an event as a whole sorts before its parts
+placed as (
+
+    select
+        *,
+        first_value(part) over (partition by uuid order by part) as first_part
+    from winners
+
+),
+
+standing as (
+
+    select *
+    from placed
+    where part = ''
+        or first_part <> ''
+
 )
 
+{% else -%}
+standing as (
+
+    select * from winners
+
+)
+
+{% endif -%}
+
 select
-    winners.uuid,
-    winners.source,
-    winners.file_key,
-    winners.load_id,
-    winners.line_number,
-    winners.uploaded_at,
-    winners.earliest_wins_at,
-    winners.content_hash,
-    winners.session_key,
+    standing.uuid,
+    standing.part,
+    standing.source,
+    standing.file_key,
+    standing.load_id,
+    standing.line_number,
+    standing.uploaded_at,
+    standing.earliest_wins_at,
+    standing.content_hash,
+    standing.session_key,
     batch.batch as added_batch,
     null::bigint as removed_batch
-from winners
+from standing
 cross join batch
-{%- if is_incremental() and removed_loads %}
+{%- if is_incremental() and (removed_loads or has_parts) %}
 
 union all
 
+-- what none speaks for any more: its line is gone, or the event has come from elsewhere
 select
-    orphans.uuid,
+    gone.uuid,
+    gone.part,
     null as source,
     null as file_key,
     null as load_id,
@@ -171,11 +211,28 @@ select
     null as session_key,
     batch.batch as added_batch,
     null as removed_batch
-from orphans
+from (
+    select
+        uuid,
+        part
+    from orphans
+
+    {%- if has_parts %}
+
+    union
+
+    select
+        uuid,
+        part
+    from present
+    where part <> ''
+    {%- endif %}
+) as gone
 cross join batch
 where not exists (
     select
-    from candidates
-    where candidates.uuid = orphans.uuid
+    from standing
+    where standing.uuid = gone.uuid
+        and standing.part = gone.part
 )
 {%- endif %}

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 -- One shape for all that the vendors tell: events, and what is none but speaks of users, devices or
--- sessions (`kind`). Another vendor joins as one more arm; a column that an arm lacks is null in it.
+-- sessions (`kind`); and rows that people put into one table, whose `kind` it is. Another vendor joins as one more arm; a column that an arm lacks is null in it.
 {%- set shape = {
     'load_id': 'bigint',
     'line_number': 'bigint',
@@ -41,6 +41,7 @@
     'longitude': 'double precision',
     'event_properties': 'json',
     'user_properties': 'json',
+    'typed_properties': 'json',
     'client_event_time': 'timestamptz',
     'client_upload_time': 'timestamptz',
     'server_received_time': 'timestamptz',
@@ -67,7 +68,7 @@ with amplitude_events as (
         shape,
         ref('stg_amplitude__events'),
         'event',
-        shape | reject('in', ['uuid', 'uploaded_at', 'earliest_wins_at', 'tracker_name']) | list,
+        shape | reject('in', ['uuid', 'uploaded_at', 'earliest_wins_at', 'tracker_name', 'typed_properties']) | list,
         {'uuid': 'coalesce(uuid, content_hash)', 'uploaded_at': 'server_upload_time'}
     ) }}
 
@@ -137,6 +138,35 @@ import_events as (
 
 ),
 
+{#- rows that people put into one table stand in that one alone; records are records in whichever table #}
+direct_rows as (
+
+    {{ in_shape(
+        shape,
+        ref('stg_direct__rows'),
+        none,
+        shape | reject('in', ['typed_properties', 'uploaded_at', 'earliest_wins_at']) | list,
+        {
+            'kind': 'table_name',
+            'part': "case table_name when 'tmp_user_properties' then 'records' else table_name end",
+            'uploaded_at': 'put_in_at',
+        }
+    ) }}
+
+),
+
+direct_permanent_records as (
+
+    {{ in_shape(
+        shape,
+        ref('stg_direct__permanent_records'),
+        none,
+        lineage + ['typed_properties'],
+        {'kind': 'table_name', 'part': "'records'", 'uploaded_at': 'put_in_at'}
+    ) }}
+
+),
+
 unioned as (
 
     select * from amplitude_events
@@ -150,6 +180,10 @@ unioned as (
     select * from profiles
     union all
     select * from import_events
+    union all
+    select * from direct_rows
+    union all
+    select * from direct_permanent_records
 
 )
 

@@ -8,6 +8,7 @@
 -- The gate's verdict, in one statement and so one snapshot: which loads are new, and what is wrong with
 -- them. The next model admits the loads named here and no others.
 {%- set known = known_keys() %}
+{%- set named_columns = mapped_columns() | selectattr('model', 'equalto', 'permanent') | list %}
 {%- set columns = mapped_columns() | rejectattr('name', 'equalto', 'ehr_id') | list
     + (mapped_columns() | selectattr('name', 'equalto', 'ehr_id') | list)[:1] %}
 
@@ -102,6 +103,20 @@ suspects as materialized (
 
 ),
 
+-- records put in directly: their keys are names of columns, their values typed already
+named_records as (
+
+    select
+        load_id,
+        line_number,
+        typed_properties::jsonb as properties
+    from {{ ref('int_events__unioned') }}
+    where load_id in (select new_loads.load_id from new_loads)
+        and typed_properties is not null
+    offset 0
+
+),
+
 findings as (
 
     select
@@ -140,6 +155,41 @@ findings as (
         {%- for column in columns %}{% for key in column['keys'] %},
         ({{ text_literal(key) }}, {{ property_problem(column, key) }}, {{ sent_text(key) }})
         {%- endfor %}{% endfor %}
+    ) as problem (key, reason, value)
+    where problem.reason is not null
+
+    union all
+
+    select
+        named_records.load_id,
+        named_records.line_number,
+        property.key,
+        'unknown_key' as reason,
+        property.value
+    from named_records
+    cross join lateral jsonb_each_text(
+        named_records.properties - {{ text_array((named_columns | map(attribute='name') | list) + ignored_keys()) }}
+    ) as property
+
+    union all
+
+    select
+        named_records.load_id,
+        named_records.line_number,
+        problem.key,
+        problem.reason,
+        problem.value
+    from named_records
+    cross join lateral (
+        values
+        (null::text, null::text, null::text)
+        {%- for column in named_columns %},
+        (
+            {{ text_literal(column.name) }},
+            {{ named_problem('properties', column) }},
+            {{ named_text('properties', column) }}
+        )
+        {%- endfor %}
     ) as problem (key, reason, value)
     where problem.reason is not null
 

@@ -55,7 +55,7 @@ records as (
 
 ),
 
-typed as (
+typed_by_mapping as (
 
     select
         uuid,
@@ -63,12 +63,50 @@ typed as (
         source,
         event_time,
         load_id,
-        line_number
+        line_number,
+        false as is_permanent_only
         {%- for column in columns %},
         {{ property_value(column) }} as {{ internal_name(column) }}
         {%- endfor %}
     from records
     {{ from_properties(columns + ([ehr_id] if ehr_id else [])) }}
+
+),
+
+-- put in directly, under the names of the permanent mart's columns: no rule of the mapping applies
+direct_records as (
+
+    {{ winning_events(['uuid', 'source', 'event_time', 'typed_properties']) }}
+
+),
+
+typed_by_name as (
+
+    select
+        uuid,
+        nullif(btrim(typed_properties ->> 'ehr_id'), '') as ehr_id,
+        source,
+        event_time,
+        load_id,
+        line_number,
+        true as is_permanent_only
+        {%- for column in columns %},
+        {% if column.model == 'permanent' -%}
+        {{ named_value('typed_properties', column) }}
+        {%- else -%}
+        null::{{ column.type }}
+        {%- endif %} as {{ internal_name(column) }}
+        {%- endfor %}
+    from direct_records
+    where typed_properties is not null
+
+),
+
+typed as (
+
+    select * from typed_by_mapping
+    union all
+    select * from typed_by_name
 
 )
 
@@ -80,6 +118,7 @@ select
     typed.event_time,
     typed.load_id,
     typed.line_number,
+    typed.is_permanent_only,
     batch.batch as added_batch,
     null::bigint as removed_batch
     {%- for column in columns %},
@@ -99,6 +138,7 @@ select
     null as event_time,
     null as load_id,
     null as line_number,
+    null as is_permanent_only,
     batch.batch as added_batch,
     null as removed_batch
     {%- for column in columns %},
@@ -108,6 +148,7 @@ from (
     select distinct uuid
     from {{ ref('int_events__deduplicated') }}
     where removed_batch > {{ mark() }}
+        and part in ('', 'records')
 ) as gone
 cross join batch
 where not exists (

@@ -73,6 +73,8 @@ records as (
         and records.event_time >= affected.since
     {%- endif %}
     where records.removed_batch is null
+        -- what people say of permanent properties alone does not blank the changeable ones
+        and not records.is_permanent_only
     {%- if is_incremental() %}
 
     union all

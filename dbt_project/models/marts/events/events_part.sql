@@ -1,6 +1,6 @@
 {{ config(
     incremental_strategy='append',
-    pre_hook="{{ delete_removed_events() }}",
+    pre_hook="{{ delete_removed_events('events_part') }}",
     post_hook="{{ set_mark() }}",
     meta={'upstream': 'int_events__deduplicated'},
     indexes=[
@@ -29,7 +29,7 @@ with events as (
         'server_received_time',
         'server_upload_time',
         'processed_time',
-    ], ['event']) }}
+    ], ['event', 'events_part']) }}
 
 )
 

@@ -107,7 +107,8 @@ newest as (
 
     select distinct on (source, device_id) *
     from sightings
-    order by source, device_id, event_time desc, uuid desc
+    -- people may say something under one uuid here and in technical_data
+    order by source, device_id, event_time desc, uuid desc, kind
 
 ),
 
@@ -147,7 +148,7 @@ devices as (
         newest.{{ fact }},
         {%- endfor %}
         installations.event_time as installed_at,
-        installations.tracker_name,
+        coalesce(installations.tracker_name, newest.tracker_name) as tracker_name,
         installations.uuid as installation_uuid,
         first.uuid as first_uuid,
         first.event_time as first_seen_at,

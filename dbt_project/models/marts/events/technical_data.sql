@@ -1,6 +1,6 @@
 {{ config(
     incremental_strategy='append',
-    pre_hook="{{ delete_removed_events() }}",
+    pre_hook="{{ delete_removed_events('technical_data') }}",
     post_hook="{{ set_mark() }}",
     meta={'upstream': 'int_events__deduplicated'},
     indexes=[
@@ -33,7 +33,7 @@ with events as (
         'start_version',
         'ip_address',
         'event_time',
-    ], ['event']) }}
+    ], ['event', 'technical_data']) }}
 
 )
 

@@ -1,6 +1,6 @@
 {{ config(
     incremental_strategy='append',
-    pre_hook="{{ delete_removed_events() }}",
+    pre_hook="{{ delete_removed_events('tmp_event_properties') }}",
     post_hook="{{ set_mark() }}",
     meta={'upstream': 'int_events__deduplicated'},
     indexes=[
@@ -17,7 +17,7 @@ with events as (
         'event_type',
         'event_properties',
         'event_time',
-    ], ['event']) }}
+    ], ['event', 'tmp_event_properties']) }}
 
 ),
 

@@ -1,6 +1,6 @@
 {{ config(
     incremental_strategy='append',
-    pre_hook="{{ delete_removed_events() }}",
+    pre_hook="{{ delete_removed_events('records') }}",
     post_hook="{{ set_mark() }}",
     meta={'upstream': 'int_property_records'},
     indexes=[{'columns': ['uuid'], 'unique': true}],
@@ -9,7 +9,10 @@
 -- What an event says about its user: the records that wait for the two property marts, and have waited.
 with events as (
 
-    {{ winning_events(['uuid', 'source', 'user_properties', 'event_time']) }}
+    {{ winning_events(
+        ['uuid', 'source', 'user_properties', 'event_time'],
+        ['event', 'profile', 'tmp_user_properties']
+    ) }}
 
 ),
 

@@ -1,6 +1,6 @@
 {{ config(
     incremental_strategy='append',
-    pre_hook="{{ delete_removed_events() }}",
+    pre_hook="{{ delete_removed_events('user_locations') }}",
     post_hook="{{ set_mark() }}",
     meta={'upstream': 'int_events__deduplicated'},
     indexes=[
@@ -23,7 +23,7 @@ with events as (
         'country',
         'dma',
         'event_time',
-    ], ['event']) }}
+    ], ['event', 'user_locations']) }}
 
 )
 

@@ -1,7 +1,7 @@
 {{ config(
     incremental_strategy='changed_only',
     unique_key='ehr_id',
-    pre_hook=["{{ require_checked_mapping() }}", "{{ delete_vanished(\"coalesce(present.ehr_id, '')\") }}"],
+    pre_hook=["{{ require_checked_mapping() }}", "{{ delete_vanished(\"coalesce(present.ehr_id, '')\", 'not is_permanent_only') }}"],
     post_hook=["{{ set_mark() }}", "{{ mark_migrated() }}"],
     meta={'upstream': 'int_property_runs'},
     indexes=[{'columns': ['ehr_id'], 'unique': true}],
