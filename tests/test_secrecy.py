@@ -146,7 +146,6 @@ def test_nothing_tells(
     tmp_path: Path,
     log: Everything,
     capfd: pytest.CaptureFixture[str],
-    tmp_path: Path,
 ):
     """Good and failing runs of every step; then every place where they leave words is searched."""
     url = settings_env["DWH_DATABASE_URL"]

@@ -33,3 +33,9 @@ def warehouse(
     warehouse = Warehouse(dbt_database_url, project)
     warehouse.empty()
     return warehouse
+
+
+@pytest.fixture
+def statistics(warehouse: Warehouse) -> None:
+    """Builds make schema product, too."""
+    warehouse.has_statistics = True

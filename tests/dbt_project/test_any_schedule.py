@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from raw_loads import add_appmetrica_load, add_direct_load, add_import_load
 from warehouse import MARTS, STATISTICS, event
 
+pytestmark = pytest.mark.usefixtures("statistics")
+
 #: Patients of one example.
 PATIENTS = 60
 #: 17 x 60 patients: a thousand histories. SOAK_HISTORIES asks for more (make soak: 20,000).

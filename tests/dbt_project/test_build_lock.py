@@ -148,6 +148,7 @@ def test_a_dropped_mart_is_built_again_whole(warehouse):
     assert warehouse.marts() == before
 
 
+@pytest.mark.usefixtures("statistics")
 def test_dev_writes_schemas_of_its_own(warehouse, monkeypatch):
     """An analyst's build reads the same raw rows and leaves production and raw as they were."""
     old = warehouse.load("1.zip", ROWS[:4])

@@ -51,6 +51,7 @@ def exact(warehouse):
     assert warehouse.marts() == warehouse.rebuilt()
 
 
+@pytest.mark.usefixtures("statistics")
 @pytest.mark.parametrize("table", ROWS)
 def test_a_row_stands_in_its_own_table_alone(warehouse, table):
     """And in what is made of that table, with source, file and line."""

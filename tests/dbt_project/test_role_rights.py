@@ -5,10 +5,12 @@ from dataclasses import replace
 import psycopg
 import pytest
 from logins import as_user, logins
-from warehouse import BUILT_SCHEMAS, Warehouse, event, mart_names
+from warehouse import BUILT_SCHEMAS, Warehouse, event
 
 from flows.settings import Dwh
 from flows.warehouse.interruption import interruption
+
+pytestmark = pytest.mark.usefixtures("statistics")
 
 ROWS = [event(n, n, {"ehr_id": f"P{n % 3}", "city": "AB"[n % 2], "gender": "m"}) for n in range(9)]
 READ = ("dwh", "product", "audit")
@@ -85,7 +87,7 @@ def test_grants_hold_after_each_build(warehouse, be):
         assert_rights(warehouse, be)
     finally:
         warehouse.execute("drop owned by second_builder; drop role second_builder")
-    assert set(mart_names().values()) <= set(relations(warehouse, "dwh", "product"))
+    assert set(warehouse.mart_names().values()) <= set(relations(warehouse, "dwh", "product"))
     assert "audit.permanent_property_conflicts" in relations(warehouse, "audit")
 
 

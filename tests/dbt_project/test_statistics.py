@@ -8,6 +8,8 @@ from warehouse import event
 
 from flows.warehouse.landing import LANDINGS
 
+pytestmark = pytest.mark.usefixtures("statistics")
+
 DAU = (
     "select day::text, source, active_users, active_users_7_days, active_users_30_days"
     " from product.daily_active_users order by day, source"

@@ -15,6 +15,8 @@ from warehouse import DAY
 
 from flows.event_files.event_line import Notes, event_line
 
+pytestmark = pytest.mark.usefixtures("statistics")
+
 #: Random histories; STATISTICS_EXAMPLES asks for more.
 EXAMPLES = int(os.environ.get("STATISTICS_EXAMPLES", "6"))
 SOURCES = ("amplitude_web", "amplitude_mobile", "appmetrica", "import")
