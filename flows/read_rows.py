@@ -47,7 +47,7 @@ class RowsPage:
     table: str
     count: int
     columns: tuple[str, ...]
-    rows: tuple[dict[str, Any], ...]
+    rows: list[dict[str, Any]]
 
     def __str__(self) -> str:
         return f"{self.table}: {len(self.rows):,} of {self.count:,} rows"
@@ -72,7 +72,7 @@ def read_rows(
     """Show rows of a table.
 
     Args:
-        table: Which one.
+        table: Which table, of any schema that people read.
         limit: How many rows to show, at most 10,000.
         offset: How many rows to pass over first.
         where: Filters that hold together, such as {"event_time": {"ge": "2025-01-06"}}. Operators:
@@ -124,9 +124,7 @@ def read_page(
             order=order,
         )
         rows = connection.cursor(row_factory=dict_row).execute(query, [*values, most, offset])
-        return RowsPage(
-            f"{mart.schema}.{mart.name}", count, tuple(mart.columns), tuple(rows.fetchall())
-        )
+        return RowsPage(f"{mart.schema}.{mart.name}", count, tuple(mart.columns), rows.fetchall())
 
 
 def _shown(page: RowsPage, *, show_personal: bool) -> list[dict[str, Any]]:

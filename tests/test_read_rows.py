@@ -59,7 +59,7 @@ def test_a_page_has_typed_values_and_the_count_of_all(url):
     """Columns in the table's order, times aware, json as objects."""
     page = read_page("tmp_event_properties", limit=1, offset=1)
     assert (page.table, page.count) == ("dwh.tmp_event_properties", 4)
-    assert page.rows == (
+    assert page.rows == [
         {
             "uuid": UUID(int=1),
             "source": "amplitude_web",
@@ -69,7 +69,7 @@ def test_a_page_has_typed_values_and_the_count_of_all(url):
             "load_id": 2,
             "line_number": 0,
         },
-    )
+    ]
     assert page.columns == tuple(page.rows[0])
 
 

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 
-from flows.direct_rows.tokens import Row, Rows
+from flows.direct_rows.tokens import Row, Rows, Value
 from flows.direct_rows.values import Unfit
 from flows.errors import Interrupted
 from flows.event_files.physical_lines import PhysicalLines
@@ -61,17 +61,16 @@ def _records(file: LineArchive) -> Iterator[list[str] | Unfit]:
 def _row_of(header: list[str], cells: list[str] | Unfit) -> Row:
     if isinstance(cells, Unfit):
         return cells
-    row: dict[str, str] = {}
-    for name, cell in zip(header, cells, strict=True):
-        if not cell:
-            continue
-        if not cell.isascii():
-            try:
-                cell.encode()
-            except UnicodeEncodeError:
-                return Unfit("is no valid UTF-8; save the file as UTF-8", name)
-        row[name] = json.dumps(cell)
-    return row
+    return {name: _value(cell) for name, cell in zip(header, cells, strict=True) if cell}
+
+
+def _value(cell: str) -> Value:
+    if not cell.isascii():
+        try:
+            cell.encode()
+        except UnicodeEncodeError:
+            return Unfit("is no valid UTF-8; save the file as UTF-8")
+    return json.dumps(cell)
 
 
 def _unreadable(name: str, line: int, why: str) -> Interrupted:

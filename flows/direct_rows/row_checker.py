@@ -6,12 +6,16 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from flows.direct_rows.contracts import Contract
+from flows.direct_rows.tokens import Value
 from flows.direct_rows.values import Unfit, fitted
 
 SOURCE = "direct"
 
-# A name that may stand in a message: where names are missing, a value stands in their place.
+# A name that may stand in a message, if another one is a column's: where names are missing, values
+# stand in their place.
 _PLAIN_NAME = re.compile(r"[^\W\d][\w .-]{0,62}")
+
+_HIDDEN_NAME = "(a name that is not shown)"
 
 #: What is wrong: the column, None where it is the row as a whole, and a phrase without a value.
 Complaint = tuple[str | None, str]
@@ -38,18 +42,16 @@ class RowChecker:
 
     def complaints_of_columns(self, names: Collection[str]) -> list[Complaint]:
         """What is wrong with columns that are named once for all rows."""
-        known = any(name in self._contract.columns for name in names)
-        found = [
-            complaint if known else (None, "the first line has to name the columns")
-            for complaint in self._strange(names)
-        ]
+        found = list(self._strange(names))
+        if not any(name in self._contract.columns for name in names):
+            found = [(None, "the first line has to name the columns")]
         found += [(name, "is missing") for name in self._contract.required if name not in names]
         if len(set(names)) < len(names):
             found.append((None, "a column is named twice"))
         return list(dict.fromkeys(found))
 
-    def check(self, row: Mapping[str, str]) -> CheckedRow | list[Complaint]:
-        """The row as it is kept, or all that is wrong with it. row: JSON texts by column."""
+    def check(self, row: Mapping[str, Value]) -> CheckedRow | list[Complaint]:
+        """The row as it is kept, or all that is wrong with it. row: values by column."""
         contract = self._contract
         complaints = list(self._strange(row))
         values: dict[str, str] = {}
@@ -58,6 +60,8 @@ class RowChecker:
             if sent == "null":
                 continue
             try:
+                if isinstance(sent, Unfit):
+                    raise sent
                 values[name] = fitted(column, sent)
             except Unfit as unfit:
                 complaints.append((name, str(unfit)))
@@ -77,18 +81,17 @@ class RowChecker:
 
     def _strange(self, names: Collection[str]) -> Iterator[Complaint]:
         contract = self._contract
+        is_any_known = any(name in contract.columns for name in names)
         for name in names:
             if name in contract.worked_out:
                 hint = "; give event_time" if name == "last_seen_at" else ""
                 yield name, f"is worked out and cannot be given{hint}"
             elif name not in contract.columns:
-                unknown = f"is unknown; columns are {', '.join(contract.columns)}"
-                yield shown_name(name), unknown
-
-
-def shown_name(name: str) -> str:
-    """The name of a column as a message may bear it."""
-    return name if _PLAIN_NAME.fullmatch(name) else "(a name that is not shown)"
+                is_shown = is_any_known and _PLAIN_NAME.fullmatch(name)
+                yield (
+                    name if is_shown else _HIDDEN_NAME,
+                    f"is unknown; columns are {', '.join(contract.columns)}",
+                )
 
 
 def _is_blank(value: str | None) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 from flows.direct_rows.contracts import Contract
-from flows.direct_rows.row_checker import CheckedRow, Complaint, RowChecker, shown_name
+from flows.direct_rows.row_checker import CheckedRow, Complaint, RowChecker
 from flows.direct_rows.row_source import RowSource
 from flows.direct_rows.values import Unfit, as_text
 from flows.errors import BadRequest, RowFinding, RowsRefused
@@ -88,8 +88,7 @@ def stage(contract: Contract, source: RowSource, path: Path) -> StagedRows:
                 demand_going_on()
             count += 1
             if isinstance(row, Unfit):
-                column = None if row.column is None else shown_name(row.column)
-                findings.add(number, [(column, str(row))])
+                findings.add(number, [(None, str(row))])
                 continue
             checked = checker.check(row)
             if not isinstance(checked, CheckedRow):

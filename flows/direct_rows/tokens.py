@@ -9,8 +9,10 @@ from uuid import UUID
 
 from flows.direct_rows.values import Unfit
 
-#: A row: the JSON text of each column, or why there is none.
-Row = Mapping[str, str] | Unfit
+#: A value: its JSON text, or why it has none.
+Value = str | Unfit
+#: A row: its values by column, or why there is none.
+Row = Mapping[str, Value] | Unfit
 Rows = Iterator[Row]
 
 _UUID_BYTES = 16
@@ -20,14 +22,14 @@ def row_of(entry: object) -> Row:
     """The row that a mapping from columns to values says."""
     if not isinstance(entry, Mapping):
         return Unfit("is no object")
-    row: dict[str, str] = {}
+    row: dict[str, Value] = {}
     for name, value in entry.items():
         try:
             row[str(name)] = _token_of(value)
         except RecursionError:
-            return Unfit("is nested too deep", str(name))
+            row[str(name)] = Unfit("is nested too deep")
         except (TypeError, ValueError, OverflowError):
-            return Unfit("is nothing that JSON can say, such as NaN", str(name))
+            row[str(name)] = Unfit("is nothing that JSON can say, such as NaN")
     return row
 
 

@@ -46,14 +46,7 @@ _encode = msgspec.json.encode
 
 
 class Unfit(Exception):
-    """A value, or a row, that is not taken. Its text is one phrase that never holds the value.
-
-    column: which one, None where it is the row as a whole, or whoever catches it knows.
-    """
-
-    def __init__(self, why: str, column: str | None = None) -> None:
-        super().__init__(why)
-        self.column = column
+    """A value, or a row, that is not taken. Its text is one phrase that never holds the value."""
 
 
 def fitted(column: Column, token: str) -> str:

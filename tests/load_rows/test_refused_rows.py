@@ -38,6 +38,8 @@ def test_all_findings_are_listed_and_nothing_is_written(url, bucket):
         event(4, event_type=" ", uuid=VALUE, source="amplitude_web"),
         event(5, user_id=17, event_time="2025-02-30 10:00"),
         event(6, session_id=True, app=1.5),
+        {"app": float("nan"), "appp": {1, 2}},
+        {VALUE: 1},
     ]
     error = refused("events_part", rows)
     assert [(one.row, one.column) for one in error.findings] == [
@@ -47,9 +49,11 @@ def test_all_findings_are_listed_and_nothing_is_written(url, bucket):
         (4, "uuid"), (4, "source"), (4, "event_type"),
         (5, "user_id"), (5, "event_time"),
         (6, "session_id"), (6, "app"),
+        (7, "appp"), (7, "app"), (7, "event_type"),
+        (8, "(a name that is not shown)"), (8, "event_type"),
     ]  # fmt: skip
     assert str(error).splitlines()[:3] == [
-        "14 findings in rows for events_part, none is put in",
+        "19 findings in rows for events_part, none is put in",
         "row 1: session_id is no whole number",
         "row 1: app is beyond the numbers of bigint",
     ]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.errors import VendorFailed
+from flows.lake import json_text
 from flows.vendors import appmetrica_json
 from flows.vendors.appmetrica_json import read_rows
 
@@ -95,7 +96,7 @@ def test_rows_do_not_depend_on_where_reads_end(
     """Any rows, any layout, read in pieces of any size, in the middle of a letter too."""
     body = json.dumps({"data": rows}, indent=indent, ensure_ascii=ascii_).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(appmetrica_json, "_READ_BYTES", size)
+        patch.setattr(json_text, "_READ_BYTES", size)
         found = read(tmp_path_factory.mktemp("json"), body)
     assert [json.loads(row) for row in found] == rows
     assert not any(b"\n" in row or b"\r" in row for row in found)
@@ -121,7 +122,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, separator: str) -> N
 
 def test_a_row_without_an_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Damage that swallows the rest of the file is not read into memory whole."""
-    monkeypatch.setattr(appmetrica_json, "_READ_BYTES", 100)
+    monkeypatch.setattr(json_text, "_READ_BYTES", 100)
     monkeypatch.setattr(appmetrica_json, "_LONGEST_ROW", 1000)
     with pytest.raises(VendorFailed, match="cut or damaged"):
         read(tmp_path, b'{"data":[{"a":"' + b"x" * 10_000 + b'"}]}')
