@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from bucket_contents import body_of
 from chromium import Tab
 from page_world import END, HOSTILE, LATER, PATIENT, START, World
 
@@ -18,19 +19,22 @@ LUMINANCE = (
 )
 
 
-@pytest.fixture
-def page(page_env: World, tmp_path: Path):
-    """Write the page of some days, and give its file."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pages")
 
-    def write(start, end=None):
-        written = write_page(start, end or start)
-        bucket = open_bucket()
-        body = bucket.client.get_object(Bucket=bucket.name, Key=written.key)["Body"].read()
-        file = tmp_path / f"{start}.html"
-        file.write_bytes(body)
+
+@pytest.fixture
+def page(page_env: World, folder: Path):
+    """The file of the page of some days, written once."""
+
+    def written(start, end=None):
+        file = folder / f"{start}.html"
+        if not file.exists():
+            file.write_bytes(body_of(open_bucket(), write_page(start, end or start).key))
         return file
 
-    return write
+    return written
 
 
 def is_quiet(tab: Tab, file: Path) -> None:
