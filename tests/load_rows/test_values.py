@@ -1,6 +1,5 @@
 """Whatever value comes: PostgreSQL takes what is let through, as the very value that was sent."""
 
-import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -26,7 +25,8 @@ numbers = st.one_of(
 )
 times = st.one_of(st.datetimes(), st.datetimes(timezones=st.just(UTC)), st.dates())
 spelt = st.from_regex(
-    r"\s?[+-]?[0-9]{0,4}[-.:eET ]?[0-9]{0,3}([-:. ][0-9]{1,2}){0,5}(Z|[+-][0-9]{2}(:?[0-9]{2})?)?\s?",
+    r"\s?[+-]?[0-9]{0,4}[-.:eET ]?[0-9]{0,3}([-:. ][0-9]{1,2}){0,5}"
+    r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?\s?",
     fullmatch=True,
 )
 leaves = st.one_of(st.none(), st.booleans(), numbers, times, st.uuids(), st.text(), spelt,
@@ -78,8 +78,6 @@ def test_postgresql_takes_what_is_let_through(connection, kind, value):
         assert stored == (value if value.tzinfo else value.replace(tzinfo=UTC))
     elif isinstance(value, str) and kind == "text":
         assert stored == value
-    elif kind == "jsonb" and not isinstance(value, str):
-        assert stored == json.loads(kept)
 
 
 @settings(max_examples=300, deadline=None)
