@@ -119,6 +119,28 @@ def test_retire_loads_deletes_rows_and_keeps_the_withdrawn_mark(warehouse):
     assert left == [(ids[2],)]
 
 
+def test_retire_loads_finds_every_landing_table(warehouse):
+    """Also those of imported and of direct rows, and any that a later migration makes."""
+    load_id = completed(warehouse).load_id
+    warehouse.execute("update raw.loads set superseded_by = load_id")
+    warehouse.execute(
+        "insert into raw.import_events (load_id, line_number, content_hash, rejected_reason)"
+        " values (%s, 0, gen_random_uuid(), 'no uuid')",
+        (load_id,),
+    )
+    warehouse.execute(
+        "insert into raw.direct_rows (load_id, line_number, content_hash, table_name, uuid,"
+        " event_time, put_in_at, row_values) values (%s, 0, gen_random_uuid(), 'events_part',"
+        " gen_random_uuid(), now(), now(), '{}')",
+        (load_id,),
+    )
+    warehouse.execute("create table raw.later (load_id bigint, line_number bigint)")
+    warehouse.execute("insert into raw.later values (%s, 0)", (load_id,))
+    assert warehouse.execute("select raw.retire_loads(%s)", ([load_id],)).fetchone() == (3,)
+    for table in ("import_events", "direct_rows", "later"):
+        assert warehouse.execute(f"select from raw.{table}").fetchall() == []
+
+
 def test_a_partial_load_is_known_resumed_and_discarded(warehouse):
     """A failed load waits for the next run; one withdrawn before completion is never resumed."""
     partial = begun(warehouse)

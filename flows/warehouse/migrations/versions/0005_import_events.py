@@ -1,6 +1,6 @@
 """The raw table of event files that people import, and a view of the records that were rejected.
 
-raw.retire_loads learns of the table.
+From here on raw.retire_loads finds the landing tables by itself.
 """
 
 from alembic import op
@@ -66,6 +66,7 @@ comment on view raw.rejected_import_records is
     'Records of event files that were not taken, because max_rejected let them pass.';
 """
 
+# As of revision 0004, but for the landing tables: it finds what has load_id and line_number.
 RETIRE_LOADS = """
 create or replace function raw.retire_loads(load_ids bigint[]) returns bigint
 language plpgsql
@@ -74,7 +75,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     retired bigint[];
-    raw_table text;
+    landing regclass;
     deleted_rows bigint;
     all_deleted_rows bigint := 0;
 begin
@@ -85,8 +86,19 @@ begin
     -- A withdrawn load keeps its status: it tells that a person took it out.
     update raw.loads set status = 'superseded'
     where load_id = any (retired) and status <> 'withdrawn';
-    foreach raw_table in array array[{tables}] loop
-        execute format('delete from raw.%I where load_id = any ($1)', raw_table) using retired;
+    for landing in
+        select pg_class.oid::regclass
+        from pg_class
+        inner join pg_attribute on pg_class.oid = pg_attribute.attrelid
+        where pg_class.relnamespace = 'raw'::regnamespace
+            and pg_class.relkind in ('r', 'p')
+            and pg_attribute.attname in ('load_id', 'line_number')
+            and not pg_attribute.attisdropped
+        group by pg_class.oid
+        having count(*) = 2
+        order by pg_class.relname
+    loop
+        execute format('delete from %s where load_id = any ($1)', landing) using retired;
         get diagnostics deleted_rows = row_count;
         all_deleted_rows := all_deleted_rows + deleted_rows;
     end loop;
@@ -95,26 +107,13 @@ end;
 $$;
 """
 
-LANDING_BEFORE = (
-    "amplitude_events",
-    "appmetrica_events",
-    "appmetrica_installations",
-    "appmetrica_profiles",
-    "appmetrica_sessions_starts",
-    "appmetrica_other",
-)
-
 
 def upgrade() -> None:
     op.execute(IMPORT_EVENTS)
-    _retire(*LANDING_BEFORE, "import_events")
+    op.execute(RETIRE_LOADS)
 
 
 def downgrade() -> None:
-    _retire(*LANDING_BEFORE)
+    # raw.retire_loads stays: it finds the tables that are left.
     op.execute("drop view raw.rejected_import_records")
     op.execute("drop table raw.import_events")
-
-
-def _retire(*tables: str) -> None:
-    op.execute(RETIRE_LOADS.replace("{tables}", ", ".join(f"'{table}'" for table in tables)))

@@ -1,7 +1,4 @@
-"""The raw table of rows that people put in directly, of any of the seven product tables.
-
-raw.retire_loads learns of the table.
-"""
+"""The raw table of rows that people put in directly, of any of the seven product tables."""
 
 from alembic import op
 
@@ -47,55 +44,10 @@ comment on column raw.direct_rows.unknown_fields is
     'As in every landing table; null, for rows with columns of their own are refused.';
 """
 
-RETIRE_LOADS = """
-create or replace function raw.retire_loads(load_ids bigint[]) returns bigint
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    retired bigint[];
-    raw_table text;
-    deleted_rows bigint;
-    all_deleted_rows bigint := 0;
-begin
-    -- Whatever the caller says: a load that no other one has superseded counts, and stays.
-    select array_agg(load_id) into retired
-    from raw.loads
-    where load_id = any (load_ids) and superseded_by is not null;
-    -- A withdrawn load keeps its status: it tells that a person took it out.
-    update raw.loads set status = 'superseded'
-    where load_id = any (retired) and status <> 'withdrawn';
-    foreach raw_table in array array[{tables}] loop
-        execute format('delete from raw.%I where load_id = any ($1)', raw_table) using retired;
-        get diagnostics deleted_rows = row_count;
-        all_deleted_rows := all_deleted_rows + deleted_rows;
-    end loop;
-    return all_deleted_rows;
-end;
-$$;
-"""
-
-LANDING_BEFORE = (
-    "amplitude_events",
-    "appmetrica_events",
-    "appmetrica_installations",
-    "appmetrica_profiles",
-    "appmetrica_sessions_starts",
-    "appmetrica_other",
-    "import_events",
-)
-
 
 def upgrade() -> None:
     op.execute(DIRECT_ROWS)
-    _retire(*LANDING_BEFORE, "direct_rows")
 
 
 def downgrade() -> None:
-    _retire(*LANDING_BEFORE)
     op.execute("drop table raw.direct_rows")
-
-
-def _retire(*tables: str) -> None:
-    op.execute(RETIRE_LOADS.replace("{tables}", ", ".join(f"'{table}'" for table in tables)))
