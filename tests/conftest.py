@@ -25,7 +25,7 @@ os.environ |= {
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
 }
 
-from collections.abc import Iterator  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 from dataclasses import replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -205,3 +205,15 @@ def appmetrica(
         monkeypatch.setenv("APPMETRICA_APPLICATION_ID", "1111")
         monkeypatch.setenv("APPMETRICA_POLL_INTERVAL_SECONDS", "0.01")
         yield simulator
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[str, bytes], Path]:
+    """Write a file; returns its path."""
+
+    def write(name: str, content: bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content)
+        return path
+
+    return write

@@ -16,8 +16,7 @@ from flows.errors import BadRequest
 from flows.lake.bucket import Bucket
 from flows.lake.gzip_reader import open_gzip
 from flows.lake.line_stream import LineArchive
-from flows.lake.local_file import open_local
-from flows.lake.objects import look
+from flows.lake.local_file import open_given
 from flows.lake.plain_reader import open_plain
 
 Format = Literal["ndjson", "json", "csv", "parquet"]
@@ -65,15 +64,7 @@ def source_of_file(
     file_format: one of FORMATS, by default what the name ends in. Raises BadRequest where there is
     no such file or its format is not known; reading raises Interrupted, ArchiveFailed, DiskFull.
     """
-    if path is not None:
-        place, version = open_local(path)
-        name = str(path)
-    else:
-        place, name = bucket, key or ""
-        found = look(bucket, name)
-        if found is None:
-            raise BadRequest(f"there is no object {name!r} in bucket {bucket.name}")
-        version = found
+    place, name, version = open_given(bucket, path, key)
     known = _format_of(name, file_format)
     if version.size_bytes == 0:
         return RowSource(None, iter(()))

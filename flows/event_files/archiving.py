@@ -8,7 +8,7 @@ from flows.errors import BadRequest
 from flows.event_files.event_archive import examine, open_events, remember_allowance
 from flows.event_files.file_name import PREFIX, parse_file_name
 from flows.lake.bucket import Bucket
-from flows.lake.local_file import open_local
+from flows.lake.local_file import open_given
 from flows.lake.objects import ObjectVersion, look, read_range, upload
 from flows.stopping import demand_going_on
 
@@ -28,15 +28,7 @@ def archive_file(bucket: Bucket, path: Path | None, key: str | None, max_rejecte
     stops at it. An object that lies under import/ stays where it is.
     Raises BadRequest, Interrupted, ArchiveFailed, DiskFull.
     """
-    if path is not None:
-        place, version = open_local(path)
-        name = str(path)
-    else:
-        place, name = bucket, key or ""
-        found = look(bucket, name)
-        if found is None:
-            raise BadRequest(f"there is no object {name!r} in bucket {bucket.name}")
-        version = found
+    place, name, version = open_given(bucket, path, key)
     examined = examine(open_events(place, name, version, max_rejected))
     target = name if place is bucket and name.startswith(PREFIX) else _key(place, name, version)
     if examined.rejected:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from flows.errors import BadRequest
 from flows.lake.bucket import Bucket
-from flows.lake.objects import ObjectVersion
+from flows.lake.objects import ObjectVersion, look
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -40,6 +40,22 @@ class _Part:
 
     def close(self) -> None:
         self._file.close()
+
+
+def open_given(
+    bucket: Bucket, path: Path | None, key: str | None
+) -> tuple[Bucket, str, ObjectVersion]:
+    """A file that a person names, on the disk (path) or in the bucket (key): where it lies, its
+    name there, its version. Raises BadRequest where there is none.
+    """
+    if path is not None:
+        place, version = open_local(path)
+        return place, str(path), version
+    name = key or ""
+    found = look(bucket, name)
+    if found is None:
+        raise BadRequest(f"there is no object {name!r} in bucket {bucket.name}")
+    return bucket, name, found
 
 
 def open_local(path: Path) -> tuple[Bucket, ObjectVersion]:
