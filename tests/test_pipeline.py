@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from project_models import MODELS
 from raw_loads import query
 
 from flows.errors import BadRequest, Forbidden, Interrupted, MissingSetting, SourcesFailed
@@ -69,7 +70,7 @@ def test_both_sources_go_all_the_way_once(vendor, url):
         ],
     ]
     assert [(loads.source, loads.rows) for loads in result.loads] == [(WEB, 6), (MOBILE, 3)]
-    assert (result.transform.status, result.transform.models) == ("completed", 30)
+    assert (result.transform.status, result.transform.models) == ("completed", MODELS)
     assert query(url, "select source, count(*) from dwh.events_part group by 1 order by 1") == [
         (MOBILE, 3),
         (WEB, 6),
