@@ -6,8 +6,8 @@
     intermediate.model_marks and moves in the transaction that writes the model, so a killed build repeats
     exactly what it had not committed. The mark also holds the oids of the model's table and of the tables it
     reads: when one is another table than the mark knows (a full refresh, a drop, a restore), when the
-    mapping changed for records already admitted, or when the time zone of days is another one, the model
-    rebuilds itself.
+    mapping changed for records already admitted, when the time zone of days is another one, or when the
+    table is of a version that lacks one of config.meta.later_columns, the model rebuilds itself.
 #}
 
 {% macro intermediate_relation(name) -%}
@@ -124,7 +124,16 @@
                 and upstream_oids = {{ upstream_oids(upstream) }}
                 {%- if meta.get('is_zoned') %}
                 and coalesce(time_zone = {{ text_literal(time_zone()) }}, false)
-                {%- endif %} as is_continuous,
+                {%- endif %}
+                {%- for column in meta.get('later_columns', []) %}
+                and exists (
+                    select
+                    from pg_attribute
+                    where attrelid = to_regclass('{{ this }}')
+                        and attname = {{ text_literal(column) }}
+                        and not attisdropped
+                )
+                {%- endfor %} as is_continuous,
             mapping::text as mapping
         from {{ model_marks() }}
         where model = '{{ this.identifier }}'

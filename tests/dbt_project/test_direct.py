@@ -284,3 +284,16 @@ def test_reconciliation_does_not_speak_of_direct_rows(warehouse):
     built(warehouse)
     assert warehouse.build("--select", RECONCILIATION).is_clean
     assert warehouse.execute("select * from audit.reconciliation") == []
+
+
+def test_a_warehouse_of_before_direct_rows_is_built_anew_once(warehouse):
+    """Its events have no parts; nobody has to know that."""
+    warehouse.load("1.zip", [event(number, number, {"ehr_id": "P1"}) for number in (1, 2)])
+    assert warehouse.build().is_clean
+    warehouse.execute("alter table intermediate.int_events__deduplicated drop column part")
+    warehouse.execute("alter table intermediate.int_property_records drop column is_permanent_only")
+    warehouse.load("2.zip", [event(number, number, {"ehr_id": "P1"}) for number in (2, 3)])
+    assert warehouse.build().is_clean
+    marts = warehouse.marts()
+    assert len(marts["events_part"]) == 3
+    assert warehouse.refreshed() == marts

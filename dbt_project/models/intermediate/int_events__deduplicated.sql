@@ -2,7 +2,7 @@
     incremental_strategy='versioned',
     unique_key=['uuid', 'part'],
     post_hook=["{{ analyze_changes() }}", "{{ set_mark() }}"],
-    meta={'upstream': 'int_loads__validated'},
+    meta={'upstream': 'int_loads__validated', 'later_columns': ['part']},
     indexes=[
         {'columns': ['uuid']},
         {'columns': ['session_key']},
