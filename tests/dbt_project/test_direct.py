@@ -1,6 +1,8 @@
 """Rows that people put in stand in their own table beside the vendors'; a vendor's event counts."""
 
 import itertools
+from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 from raw_loads import add_direct_load, add_import_load
@@ -42,12 +44,13 @@ def put_in(warehouse, table, values=None, uuid=ID, at="2025-01-06 09:00:00", nam
     return add_direct_load(warehouse.url, f"direct/{table}/{name}.ndjson.gz", [line], **load)
 
 
-def built(warehouse):
-    build = warehouse.build(tests="data")
+def built(warehouse, tests="gate"):
+    build = warehouse.build(tests=tests)
     assert build.is_clean, build
 
 
 def exact(warehouse):
+    built(warehouse, tests="data")
     assert warehouse.marts() == warehouse.rebuilt()
 
 
@@ -69,9 +72,10 @@ def test_a_row_stands_in_its_own_table_alone(warehouse, table):
 def test_rows_of_one_id_stand_in_all_their_tables(warehouse):
     """An event, its device, place, properties and record share an id, as they are joined by it."""
     tables = [table for table in ROWS if table != "permanent_user_properties"]
-    for table in tables:
+    for number, table in enumerate(tables):
         put_in(warehouse, table)
-        built(warehouse)
+        if number % 2:
+            built(warehouse)
     for table in tables:
         assert set(warehouse.execute(f"select uuid::text from dwh.{table}")) == {(ID,)}
     loads = warehouse.execute(
@@ -108,55 +112,99 @@ def test_the_newest_row_of_an_id_stands_whatever_the_order(warehouse):
         (f"{name}", f"2025-01-06 {hour}:00:00")
         for name, hour in zip("abc", ("08", 10, "09"), strict=True)
     ]
-    for order in itertools.permutations(copies):
-        warehouse.empty()
-        for name, at in order:
-            put_in(warehouse, "events_part", {"user_id": name}, at=at, name=name)
-            built(warehouse)
-        assert warehouse.execute("select user_id from dwh.events_part") == [("b",)]
+    orders = tuple(itertools.permutations(copies))
+    for turn in range(len(copies)):
+        for number, order in enumerate(orders):
+            user, at = order[turn]
+            put_in(warehouse, "events_part", {"user_id": user}, str(UUID(int=number)), at,
+                   f"{number}-{turn}")  # fmt: skip
+        built(warehouse)
+    assert warehouse.execute("select user_id from dwh.events_part") == [("b",)] * len(orders)
     exact(warehouse)
 
 
-@pytest.mark.parametrize("record", ["tmp_user_properties", "permanent_user_properties"])
-@pytest.mark.parametrize(
-    ("brings", "is_first"), [("vendor", True), ("vendor", False), ("import", False)]
-)
-def test_a_vendor_s_event_of_the_same_id_counts_instead(warehouse, brings, is_first, record):
+@dataclass(frozen=True)
+class Case:
+    """An event that comes whole, from where, before or after the rows of its id."""
+
+    number: int
+    record: str
+    brings: str
+    is_first: bool
+
+    @property
+    def uuid(self):
+        return str(UUID(int=self.number))
+
+    @property
+    def tables(self):
+        return [table for table in ROWS if "user_properties" not in table] + [self.record]
+
+    def put_in_all(self, warehouse):
+        own = {
+            "mobile_devices": {"device_id": f"e{self.number}"},
+            "technical_data": {"device_id": f"d{self.number}"},
+            "tmp_user_properties": {"user_properties": {"ehr_id": f"P{self.number}"}},
+            "permanent_user_properties": {"ehr_id": f"P{self.number}"},
+        }
+        for table in self.tables:
+            put_in(warehouse, table, own.get(table), self.uuid, name=str(self.number))
+
+    def bring(self, warehouse):
+        if self.brings == "vendor":
+            sent = event(self.number, 30, {"ehr_id": f"V{self.number}"}, device_id="z")
+            return warehouse.load(f"{self.number}.zip", [sent])
+        imported = (self.uuid, "2025-01-06 08:00:00", None, "opened", '{"a": 1}')
+        return add_import_load(warehouse.url, f"import/{self.number}.csv", [imported])
+
+
+CASES = [
+    Case(number, record, *other)
+    for number, (record, other) in enumerate(
+        itertools.product(
+            ("tmp_user_properties", "permanent_user_properties"),
+            (("vendor", True), ("vendor", False), ("import", True), ("import", False)),
+        ),
+        start=1,
+    )
+]
+
+
+def test_a_vendor_s_event_of_the_same_id_counts_instead(warehouse):
     """Whichever came first; when it is withdrawn, the rows that were put in stand again."""
-    tables = [table for table in ROWS if "user_properties" not in table] + [record]
-
-    def put_in_all():
-        for table in tables:
-            put_in(warehouse, table)
-
-    def others():
-        if brings == "vendor":
-            return warehouse.load("0.zip", [event(1, 30, {"ehr_id": "P9"}, device_id="z")])
-        imported = (ID, "2025-01-06 08:00:00", None, "opened", '{"a": 1}')
-        return add_import_load(warehouse.url, "import/a.csv", [imported])
 
     def stand():
         return {
-            table
-            for table in tables
-            if warehouse.execute(f"select from dwh.{table} where source = 'direct'")
+            case.number: {
+                table
+                for table in case.tables
+                if warehouse.execute(
+                    f"select from dwh.{table} where source = 'direct' and uuid = %s", case.uuid
+                )
+            }
+            for case in CASES
         }
 
-    if is_first:
-        whole = others()
-        built(warehouse)
-        put_in_all()
-    else:
-        put_in_all()
-        built(warehouse)
-        assert stand() == set(tables)
-        whole = others()
+    def all_of(condition):
+        return {case.number: set(case.tables) if condition(case) else set() for case in CASES}
+
+    whole = [case.bring(warehouse) for case in CASES if case.is_first]
+    for case in CASES:
+        if not case.is_first:
+            case.put_in_all(warehouse)
     built(warehouse)
-    assert stand() == set()
+    assert stand() == all_of(lambda case: not case.is_first)
+    whole += [case.bring(warehouse) for case in CASES if not case.is_first]
+    for case in CASES:
+        if case.is_first:
+            case.put_in_all(warehouse)
+    built(warehouse)
+    assert stand() == all_of(lambda _: False)
     exact(warehouse)
-    warehouse.withdraw(whole)
+    for load_id in whole:
+        warehouse.withdraw(load_id)
     built(warehouse)
-    assert stand() == set(tables)
+    assert stand() == all_of(lambda _: True)
     exact(warehouse)
 
 
