@@ -145,13 +145,22 @@
     {{ return(meta.get('is_mapped', false) and mapping_change_concerns(marks[0]['mapping'])) }}
 {%- endmacro %}
 
-{# Overrides dbt's own: the incremental materialization asks it, and so does is_incremental(). #}
+{#
+    Overrides dbt's own: the incremental materialization asks it, and so does is_incremental(), up to ten
+    times a model. The answer is that of the first time: nothing else writes the model meanwhile.
+#}
 {% macro should_full_refresh() -%}
     {%- set configured = config.get('full_refresh') -%}
-    {%- if configured is none -%}
-        {{ return(flags.FULL_REFRESH or needs_rebuild()) }}
+    {%- if configured is not none -%}
+        {{ return(configured) }}
     {%- endif -%}
-    {{ return(configured) }}
+    {%- if not execute -%}
+        {{ return(flags.FULL_REFRESH) }}
+    {%- endif -%}
+    {%- if 'is_rebuilt' not in model -%}
+        {%- do model.update({'is_rebuilt': flags.FULL_REFRESH or needs_rebuild()}) -%}
+    {%- endif -%}
+    {{ return(model['is_rebuilt']) }}
 {%- endmacro %}
 
 {# A changed mapping must have passed the gate before any property model is written with it. #}

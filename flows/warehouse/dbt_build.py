@@ -25,6 +25,8 @@ DBT_PROJECT = PROJECT / "dbt_project"
 GATE = "property_findings"
 #: The model that reads every row there is: only `reconcile` builds it, not every transform.
 RECONCILIATION = "reconciliation"
+#: With its parts, which dbt would compile for nothing.
+WITHOUT_RECONCILIATION = ("--exclude", RECONCILIATION, "path:models/intermediate/reconciliation")
 #: Held to the end of the transaction: a session's lock outlives a closed connection by a moment.
 BUILD_LOCK = "pg_try_advisory_xact_lock(hashtext('dwh_helper build'), hashtext('dwh'))"
 #: Builds take minutes; whoever waits longer than this should look at who holds the lock.
@@ -101,7 +103,7 @@ def _invoke(
         # run_results.json would keep the server's messages, and with them values, on the disk.
         "--no-write-json",
         *(("--select", *select.split()) if select else ()),
-        *(() if RECONCILIATION in (select or "") else ("--exclude", RECONCILIATION)),
+        *(() if RECONCILIATION in (select or "") else WITHOUT_RECONCILIATION),
         *(("--full-refresh",) if full_refresh else ()),
     ]
     with _settings_in_environment(settings), _sigterm_as_ctrl_c():

@@ -6,7 +6,9 @@ from uuid import UUID
 
 import pytest
 from raw_loads import add_direct_load, add_import_load
-from warehouse import MARTS, RECONCILIATION, event
+from warehouse import MARTS, event
+
+from flows.warehouse.dbt_build import RECONCILIATION
 
 ID = "00000000-0000-0000-0000-000000000001"
 OTHER = ID.replace("1", "2")

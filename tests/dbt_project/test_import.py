@@ -5,7 +5,9 @@ from uuid import UUID
 
 import pytest
 from raw_loads import add_import_load
-from warehouse import RECONCILIATION, event
+from warehouse import event
+
+from flows.warehouse.dbt_build import RECONCILIATION
 
 ID = "00000000-0000-0000-0000-000000000001"
 #: Of one id: the first two at one time, with other content; the third later.

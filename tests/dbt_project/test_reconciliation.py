@@ -2,7 +2,9 @@
 
 from datetime import date, datetime, timedelta
 
-from warehouse import DAY, RECONCILIATION, Warehouse, event
+from warehouse import DAY, Warehouse, event
+
+from flows.warehouse.dbt_build import RECONCILIATION
 
 FILE = "amplitude/web/2025_week_02.zip"
 MONDAY, TUESDAY = DAY.date(), DAY.date() + timedelta(days=1)

@@ -15,7 +15,7 @@ from dbt.cli.main import dbtRunner
 from psycopg.pq import ExecStatus
 from psycopg.types.json import Json
 
-from flows.warehouse.dbt_build import DBT_PROJECT
+from flows.warehouse.dbt_build import DBT_PROJECT, RECONCILIATION, WITHOUT_RECONCILIATION
 
 MAPPING = Path(__file__).parent / "field_mappings.yaml"
 MAPPING_IN_PROJECT = Path("models/marts/user_properties/field_mappings.yaml")
@@ -46,9 +46,6 @@ DAY = datetime(2025, 1, 6, tzinfo=UTC)
 OTHER_TESTS = tuple(
     f"test_name:{name}" for name in ("not_null", "unique", "unique_together", "valid_spans")
 )
-
-#: Reads every row; transform leaves it out, too.
-RECONCILIATION = "reconciliation"
 
 #: What schema product is made of; a fifth of a build's time.
 STATISTICS_MODELS = ("int_events__attributed+", "sessions_daily")
@@ -245,7 +242,7 @@ class Warehouse:
         """Build with the gate alone (tests="gate"), with all data tests ("data") or all ("all")."""
         if command == "build" and tests != "all":
             arguments = (*arguments, "--exclude-resource-type", "unit_test")
-        excluded = () if RECONCILIATION in arguments else (RECONCILIATION,)
+        excluded = () if RECONCILIATION in arguments else WITHOUT_RECONCILIATION[1:]
         if command == "build" and tests == "gate":
             excluded += OTHER_TESTS
         if not self.has_statistics:
