@@ -1,12 +1,21 @@
 """How far a load is, and how Prefect's users see it: a progress artifact and log lines."""
 
 import time
+from typing import Protocol
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from flows.run_log import run_log
-from flows.warehouse.copy_loader import Progress
+
+
+class HowFar(Protocol):
+    """Anything that says how far it is: in percent, and as text."""
+
+    @property
+    def percent(self) -> float:
+        """0 to 100."""
+
 
 #: Seconds between two updates: each one is a request to the server.
 _UPDATE_EVERY_S = 2.0
@@ -20,7 +29,7 @@ class PrefectLoadProgress:
         self._artifact: UUID | None = None
         self._updated_at = float("-inf")
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: HowFar) -> None:
         """Take in how far a file is; shows it if that is due, or the file is done."""
         now = time.monotonic()
         if now - self._updated_at < _UPDATE_EVERY_S and progress.percent < 100:

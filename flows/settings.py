@@ -85,17 +85,44 @@ def _time_zone(name: str) -> str:
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 
 
+def _postgresql_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("must be postgresql://user:password@host:port/database")
+    try:
+        parts = conninfo_to_dict(url.get_secret_value())
+    except psycopg.ProgrammingError:
+        parts = {}
+    # libpq ends the password at the first @, and would name the rest of it as a host it cannot
+    # find. What it says of an address that it cannot read quotes the password as well.
+    port = str(parts.get("port") or "5432")
+    if not parts or "@" in str(parts.get("host", "")) or not port.isdecimal():
+        raise ValueError(
+            "is no address that PostgreSQL's own library can read: in user and password, write"
+            " @ : / ? # % and blanks percent-encoded, such as %40 for @"
+        )
+    if not parts.get("dbname"):
+        raise ValueError("names no database: postgresql://user:password@host:port/database")
+    return url
+
+
+PostgresUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
+
+# A table of somebody else's database, with or without its schema.
+TableName = Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)?$")]
+
+
 class Dwh(Block):
     """The warehouse."""
 
     model_config = _block("DWH_")
 
-    database_url: SecretStr
+    database_url: PostgresUrl
     max_write_batch_bytes: int = Field(10_000_000, gt=0)
     max_rows_per_insert: int = Field(1000, gt=0)
     copy_commit_bytes: int = Field(256 * 1024 * 1024, gt=0)
     complete_since: date | None = None
     time_zone: TimeZone = "UTC"
+    analysts_see_personal: bool = False
 
     @classmethod
     def is_set_up(cls) -> bool:
@@ -105,27 +132,6 @@ class Dwh(Block):
         except ValidationError as error:
             return any(problem["type"] != "missing" for problem in error.errors())
         return True
-
-    @field_validator("database_url")
-    @classmethod
-    def _is_postgresql(cls, url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
-            raise ValueError("must be postgresql://user:password@host:port/database")
-        try:
-            parts = conninfo_to_dict(url.get_secret_value())
-        except psycopg.ProgrammingError:
-            parts = {}
-        # libpq ends the password at the first @, and would name the rest of it as a host it cannot
-        # find. What it says of an address that it cannot read quotes the password as well.
-        port = str(parts.get("port") or "5432")
-        if not parts or "@" in str(parts.get("host", "")) or not port.isdecimal():
-            raise ValueError(
-                "is no address that PostgreSQL's own library can read: in user and password, write"
-                " @ : / ? # % and blanks percent-encoded, such as %40 for @"
-            )
-        if not parts.get("dbname"):
-            raise ValueError("names no database: postgresql://user:password@host:port/database")
-        return url
 
 
 # A ratio matters when it is of something large: small files may repeat themselves as they like.
@@ -215,6 +221,29 @@ class AppMetrica(Block):
             }
             return not missing >= {"api_key", "application_id"}
         return True
+
+
+class Crm(Block):
+    """The CRM's database, PostgreSQL 12 or newer: who the users are."""
+
+    model_config = _block("CRM_")
+
+    database_url: PostgresUrl
+    users_table: TableName = "users"
+
+
+class Telemetry(Block):
+    """The telemetry database, PostgreSQL 12 or newer: what their prostheses sent.
+
+    lookback_hours: an incremental import takes what was saved since so long before the newest
+    event that it has, for events that were committed late.
+    """
+
+    model_config = _block("TELEMETRY_")
+
+    database_url: PostgresUrl
+    events_table: TableName = "telemetry_events"
+    lookback_hours: float = Field(48.0, ge=0)
 
 
 class S3(Block):

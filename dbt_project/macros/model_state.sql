@@ -113,6 +113,9 @@
 
 {# True when the model cannot go on from its mark. #}
 {% macro needs_rebuild() -%}
+    {%- if config.get('meta', {}).get('clock') == 'imports' -%}
+        {{ return(import_is_lost()) }}
+    {%- endif -%}
     {%- set upstream = upstream_names() -%}
     {%- if upstream is none or flags.WHICH not in ('run', 'build', 'retry') -%}
         {{ return(false) }}

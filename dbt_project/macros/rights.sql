@@ -4,7 +4,8 @@
     reach the tables of stored test failures, and hold for a table only after it was swapped in. Here:
 
     - default privileges: whatever the builder creates in a schema that analysts read is readable from its first
-      moment on: new tables, tables swapped in by a full refresh, stored failures;
+      moment on: new tables, tables swapped in by a full refresh, stored failures; not in `reports`, whose models
+      grant column by column (grant_to_analysts);
     - what was made before that, or by a builder of before the roles, is granted one by one;
     - a builder that is a member of dwh_transformer hands over what it made, so that other members, and not it
       alone, can build on.
@@ -41,7 +42,9 @@
             if area.is_own and area.is_read then
                 execute format('grant usage on schema %I to dwh_analyst', area.name);
             end if;
-            if area.is_read then
+            if area.name = 'reports' then
+                execute 'alter default privileges in schema reports revoke select on tables from dwh_analyst';
+            elsif area.is_read then
                 execute format(
                     'alter default privileges in schema %I grant select on tables to dwh_analyst', area.name
                 );
@@ -51,7 +54,7 @@
             select
                 relations.oid::regclass as name,
                 areas.nspname not in ('staging', 'intermediate')
-                    and not has_table_privilege('dwh_analyst', relations.oid, 'select') as is_hidden,
+                    and not has_any_column_privilege('dwh_analyst', relations.oid, 'select') as is_hidden,
                 relations.relowner <> to_regrole('dwh_transformer')
                     and pg_has_role('dwh_transformer', 'set')
                     and has_schema_privilege('dwh_transformer', areas.oid, 'create') as is_to_be_handed_over

@@ -44,12 +44,13 @@ def connect(url: str | None = None, *, autocommit: bool = False) -> psycopg.Conn
     """
     url = url or Dwh.load().database_url.get_secret_value()
     with warehouse_errors():
-        connection = patiently()(lambda: _open(url))
+        connection = patiently()(lambda: open_session(url))
         connection.autocommit = autocommit
     return connection
 
 
-def _open(url: str) -> psycopg.Connection:
+def open_session(url: str) -> psycopg.Connection:
+    """One try of a connection in autocommit, whose session runs in UTC. Raises psycopg.Error."""
     usual = _LIFE_SIGNS | {"connect_timeout": _CONNECT_TIMEOUT_S}
     ours = {"application_name": APPLICATION_NAME, "client_encoding": "utf8"}
     address = make_conninfo("", **usual | conninfo_to_dict(url) | ours)
@@ -97,11 +98,11 @@ def warehouse_errors() -> Iterator[None]:
         raise WarehouseFailed(describe(error), sqlstate=error.sqlstate) from None
 
 
-def describe(error: psycopg.Error) -> str:
-    """One sentence about an error of the warehouse that holds no value of the data."""
+def describe(error: psycopg.Error, server: str = "the warehouse") -> str:
+    """One sentence about an error of a server that holds no value of the data."""
     if error.sqlstate is None:
-        return f"the warehouse does not answer: {error}".strip()
-    text = f"the warehouse refused a statement: {type(error).__name__} ({error.sqlstate})"
+        return f"{server} does not answer: {error}".strip()
+    text = f"{server} refused a statement: {type(error).__name__} ({error.sqlstate})"
     if error.sqlstate[:2] in TELLING_CLASSES and error.diag.message_primary:
         text += f": {error.diag.message_primary}"
     elif error.diag.constraint_name:

@@ -153,6 +153,7 @@ def _settings_in_environment(settings: Dwh) -> Iterator[None]:
         "DWH_DATABASE_URL": settings.database_url.get_secret_value(),
         # Not set is not UTC: a build never goes back to UTC because a variable is missing.
         "DWH_TIME_ZONE": settings.time_zone if has_zone else "",
+        "DWH_ANALYSTS_SEE_PERSONAL": str(settings.analysts_see_personal).lower(),
     }
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)

@@ -1,0 +1,267 @@
+"""One table of somebody else's database, read in one snapshot by binary COPY."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+import psycopg
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from flows.errors import DwhHelperError, Forbidden, Interrupted, VendorFailed
+from flows.patience import passes
+from flows.report_sources.copy_stream import copy_out
+from flows.report_sources.shapes import Shape
+from flows.settings import Crm, Telemetry
+from flows.warehouse.connection import describe, open_session
+
+# Who waits for a lock there holds up nobody, but should be told.
+_LOCK_TIMEOUT = "select set_config('lock_timeout', '60s', false)"
+
+_COLUMNS = """
+select
+    columns.attname,
+    case
+        when types.typtype = 'e' then 'enum'
+        else format_type(coalesce(nullif(types.typbasetype, 0), types.oid), null)
+    end
+from pg_attribute as columns
+inner join pg_type as types on columns.atttypid = types.oid
+where columns.attrelid = to_regclass(%s)
+    and columns.attnum > 0
+    and not columns.attisdropped
+order by columns.attnum
+"""
+
+_HAS_KEY = """
+select exists (
+    select
+    from pg_index
+    inner join pg_attribute
+        on pg_index.indrelid = pg_attribute.attrelid and pg_attribute.attnum = pg_index.indkey[0]
+    where pg_index.indrelid = to_regclass(%s)
+        and pg_index.indisunique
+        and pg_index.indisvalid
+        and pg_index.indnkeyatts = 1
+        and pg_index.indpred is null
+        and pg_attribute.attname = %s
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Events of a UTC day. day: as text, for a wrong clock can be beyond any calendar."""
+
+    day: str
+    events: int
+    saved_up_to: datetime | None
+
+
+class SourceTrouble(Exception):
+    """The source broke off or cannot be reached. error: its own; told to people by `as_error`."""
+
+    def __init__(self, source: str, error: psycopg.Error) -> None:
+        super().__init__(describe(error, f"the {source} database"))
+        self.source = source
+        self.error = error
+
+    @property
+    def passes(self) -> bool:
+        """Whether it is likely gone in some seconds."""
+        return passes(self.error)
+
+    def as_error(self) -> DwhHelperError:
+        """What the caller may do about it."""
+        state = self.error.sqlstate or ""
+        # Refusals at the start of a session have no SQLSTATE here, only these words.
+        is_refused = state[:2] in ("28", "3D") or state in ("42501", "3F000")
+        if is_refused or (not state and "FATAL:" in str(self.error) and not self.passes):
+            return Forbidden(
+                f"{self}. Look at {self.source.upper()}_DATABASE_URL and at the rights of its user:"
+                " it needs to connect and to select from the table",
+                vendor=self.source,
+            )
+        if isinstance(self.error, psycopg.DataError):
+            return Interrupted(
+                f"{self.source}: a value does not fit the type that its column has here. {self}."
+                " Nothing is replaced; mend the value there and run again",
+                reason="invalid_value",
+                file_key=None,
+            )
+        return VendorFailed(
+            f"{self}. Nothing is replaced; run again later", vendor=self.source, status=None
+        )
+
+
+@contextmanager
+def source_trouble(source: str) -> Iterator[None]:
+    """Tell errors of the source from those of the warehouse."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise SourceTrouble(source, error) from None
+
+
+class SourceTable:
+    """A table of the CRM ("crm") or of telemetry, in one snapshot for as long as it is open.
+
+    name: with or without its schema. Used as a context manager; any error of the source is
+    SourceTrouble.
+    """
+
+    def __init__(self, source: str, url: str, name: str, shape: Shape) -> None:
+        self.source = source
+        self.name = name
+        self.shape = shape
+        self.url = url
+        self._relation = Identifier(*name.split("."))
+
+    @classmethod
+    def of(cls, settings: Crm | Telemetry, shape: Shape) -> Self:
+        """The table that the settings name."""
+        url = settings.database_url.get_secret_value()
+        if isinstance(settings, Crm):
+            return cls("crm", url, settings.users_table, shape)
+        return cls("telemetry", url, settings.events_table, shape)
+
+    def __enter__(self) -> Self:
+        with source_trouble(self.source):
+            self._connection = open_session(self.url)
+            self._connection.execute(_LOCK_TIMEOUT)
+            self._connection.autocommit = False
+            self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            self._connection.read_only = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def check_columns(self) -> tuple[str, ...]:
+        """Columns that the table has beyond its shape; these are not read.
+
+        Raises Interrupted with all columns that are missing or of a type that is not understood,
+        and where the table or its key is none.
+        """
+        place = self._relation.as_string(self._connection)
+        with source_trouble(self.source):
+            found: dict[str, str] = dict(self._connection.execute(_COLUMNS, [place]).fetchall())
+        if not found:
+            raise self._stopped(
+                "missing_table", f"there is no table {self.name}, or its user may not see it"
+            )
+        missing = [name for name in self.shape.names if name not in found]
+        if missing:
+            raise self._stopped(
+                "missing_column", f"table {self.name} has no column {', '.join(missing)}"
+            )
+        retyped = [
+            f"{column.name} is {found[column.name]}, which is no {column.becomes}"
+            for column in self.shape.columns
+            if found[column.name] not in column.accepts
+        ]
+        if retyped:
+            raise self._stopped("retyped_column", f"in table {self.name} {'; '.join(retyped)}")
+        self._check_key(place)
+        return tuple(name for name in found if name not in self.shape.names)
+
+    def days(self, condition: Composable) -> list[Day]:
+        """How many events each day has, of those that meet the condition; events only."""
+        query = SQL(
+            "select (event_timestamp at time zone 'UTC')::date::text, count(*), max(saved_ts)"
+            " from ({}) as events where isfinite(event_timestamp) group by 1 order by 1"
+        ).format(self._query(condition))
+        with source_trouble(self.source):
+            days = [Day(*row) for row in self._connection.execute(query)]
+            endless = self._count(condition, "not isfinite(event_timestamp)")
+        if endless:
+            raise self._stopped(
+                "invalid_value",
+                f"{endless:,} rows of {self.name} have an event_timestamp that is no time",
+            )
+        return days
+
+    def rows(self, condition: Composable, more: Composable) -> Iterator[bytes]:
+        """The rows as blocks of binary COPY. more: columns of ours behind those of the table."""
+        query = SQL("copy (select rows.*, {} from ({}) as rows) to stdout (format binary)").format(
+            more, self._query(condition)
+        )
+        with source_trouble(self.source):
+            yield from copy_out(self._connection, query)
+
+    def broken_rule(self, constraint: str | None, column: str | None) -> Interrupted:
+        """Which rows the warehouse refused, as the source itself finds them.
+
+        constraint: of the raw table; column: where a value is missing that must be there.
+        """
+        rule = self.shape.rules.get(constraint or "")
+        if rule is not None:
+            name, says, broken = rule.column, rule.says, f"not ({rule.holds})"
+        else:
+            name, says = column or self.shape.key, "must not be null"
+            broken = f'"{name}" is null'
+        with source_trouble(self.source):
+            count = self._count(SQL("true"), broken)
+            first = self._connection.execute(
+                SQL("select min({})::text from ({}) as rows where {}").format(
+                    Identifier(self.shape.key),
+                    self._query(SQL("true")),
+                    SQL(broken),
+                )
+            ).fetchone()
+        named = f", the first with {self.shape.key} {first[0]}" if first and first[0] else ""
+        return self._stopped(
+            "invalid_value", f"{name} {says}; {count:,} rows of {self.name} break that{named}"
+        )
+
+    def _check_key(self, place: str) -> None:
+        key = self.shape.key
+        with source_trouble(self.source):
+            found = self._connection.execute(_HAS_KEY, [place, key]).fetchone()
+            if found and found[0]:
+                return
+            twice = self._connection.execute(
+                SQL(
+                    "select count(*) from (select from {} group by {} having count(*) > 1) as twice"
+                ).format(self._relation, Identifier(key))
+            ).fetchone()
+        if twice and twice[0]:
+            raise self._stopped(
+                "duplicate_key", f"{twice[0]:,} values of {key} stand in {self.name} more than once"
+            )
+
+    def _count(self, condition: Composable, holds: str) -> int:
+        row = self._connection.execute(
+            SQL("select count(*) from ({}) as rows where {}").format(
+                self._query(condition), SQL(holds)
+            )
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _query(self, condition: Composable) -> Composable:
+        return SQL("select {} from {} where {}").format(
+            self.shape.selection(), self._relation, condition
+        )
+
+    def _stopped(self, reason: str, says: str) -> Interrupted:
+        return Interrupted(
+            f"{self.source}: {says}. Nothing is replaced; mend it there and run again",
+            reason=reason,
+            file_key=None,
+        )
+
+
+def in_window(start: datetime | None, end: datetime | None) -> Composable:
+    """Events of the half-open window, as SQL; None is no edge."""
+    edges = [
+        SQL("{} {} {}").format(Identifier("event_timestamp"), SQL(sign), Literal(edge))
+        for sign, edge in ((">=", start), ("<", end))
+        if edge is not None
+    ]
+    return SQL(" and ").join(edges) if edges else SQL("true")
+
+
+def saved_since(moment: datetime) -> Composable:
+    """Events that the telemetry database took in since then, as SQL."""
+    return SQL("saved_ts >= {}").format(Literal(moment))

@@ -1,0 +1,96 @@
+"""All reads and writes of raw.report_imports, the ledger of imports of users and telemetry."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+#: Held by an import from its start on, for its session: the next one waits, so that a greater
+#: import_id is always a later state of the sources.
+IMPORT_LOCK = 7_305_201_803
+
+#: Held while an import takes effect. dbt's models of reports hold it, shared, through their
+#: transactions (dbt_project/macros/imports.sql), so that none of them sees two imports.
+EFFECT_LOCK = "hashtext('dwh_helper import_reports')"
+
+_BEGIN = """
+insert into raw.report_imports (window_start, window_end, saved_since)
+values (%s, %s, %s)
+returning import_id
+"""
+
+_FINISH = """
+update raw.report_imports
+set
+    status = 'imported',
+    saved_up_to = %(saved_up_to)s,
+    user_count = (select count(*) from raw.crm_users),
+    event_count = %(events)s,
+    orphan_count = (select count(*) from raw.orphaned_telemetry_events),
+    finished_at = clock_timestamp()
+where import_id = %(import_id)s
+returning user_count, orphan_count
+"""
+
+_FAIL = """
+update raw.report_imports
+set status = 'failed', error = %s, finished_at = clock_timestamp()
+where import_id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events an import takes: of a half-open window, or saved since then, or all of them."""
+
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    saved_since: datetime | None = None
+
+    @property
+    def is_windowed(self) -> bool:
+        """Whether it says nothing of events outside of a window."""
+        return self.window_start is not None or self.window_end is not None
+
+    def __str__(self) -> str:
+        if self.saved_since is not None:
+            return f"events saved since {self.saved_since:%Y-%m-%d %H:%M:%S} UTC"
+        if not self.is_windowed:
+            return "all events"
+        edges = (
+            "" if edge is None else f" {word} {edge:%Y-%m-%d %H:%M:%S} UTC"
+            for word, edge in (("from", self.window_start), ("to before", self.window_end))
+        )
+        return f"events{''.join(edges)}"
+
+
+def saved_up_to(connection: psycopg.Connection) -> datetime | None:
+    """Up to when all saved events are here; None where no import took them all."""
+    row = connection.execute(
+        "select max(saved_up_to) from raw.report_imports where status = 'imported'"
+    ).fetchone()
+    return row[0] if row else None
+
+
+def begin(connection: psycopg.Connection, wanted: Wanted) -> int:
+    """Note an import that begins; its import_id."""
+    row = connection.execute(
+        _BEGIN, [wanted.window_start, wanted.window_end, wanted.saved_since]
+    ).fetchone()
+    if row is None:
+        raise RuntimeError("insert … returning gave no row")
+    return int(row[0])
+
+
+def finish(
+    connection: psycopg.Connection, import_id: int, *, events: int, saved_up_to: datetime | None
+) -> tuple[int, int]:
+    """Note, in the import's own transaction, that it is done; users and orphans as they are now."""
+    values = {"import_id": import_id, "events": events, "saved_up_to": saved_up_to}
+    users, orphans = connection.execute(_FINISH, values).fetchone() or (0, 0)
+    return users, orphans
+
+
+def fail(connection: psycopg.Connection, import_id: int, error: str) -> None:
+    """Note that nothing of it took effect, and why."""
+    connection.execute(_FAIL, [error, import_id])
