@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from bucket_contents import body_of, keys_in
 from raw_loads import query
-from rows_put_in import FORMS, as_ndjson, event, expected, rows_in_raw, uuid_of
+from rows_put_in import FORMS, LOAD, as_ndjson, event, expected, rows_in_raw, uuid_of
 
 from flows.errors import BadRequest
 from flows.load_raw import load_archives
@@ -142,13 +142,6 @@ def test_two_at_once_put_the_rows_in_once(url, bucket):
     ]
     assert query(url, "select count(*) from raw.loads") == [(2,)]
     assert len(keys_in(bucket)) == 2
-
-
-LOAD = """
-import sys
-from flows.load_rows import put_in_rows
-put_in_rows("events_part", path=sys.argv[1])
-"""
 
 
 def committed(url):
