@@ -21,6 +21,7 @@ DwhHelperError
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 class DwhHelperError(Exception):
@@ -216,6 +217,20 @@ class Interrupted(DwhHelperError):
         self.failed_line = failed_line
         self.last_successful_line = last_successful_line
         self.findings = dict(findings or {})
+
+    @classmethod
+    def at_line(
+        cls, error_message: str, file_key: str, line: int | None, reason: str = "unreadable_line"
+    ) -> Self:
+        """The error of one bad line, 0-based, None if unknown; all lines before it are good."""
+        return cls(
+            error_message,
+            reason=reason,
+            file_key=file_key,
+            failed_line=line,
+            last_successful_line=line - 1 if line else None,
+            findings={reason: 1},
+        )
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (

@@ -4,17 +4,18 @@
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+import psycopg
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 from pydantic import Field
 
-from flows.direct_rows.archiving import archive_rows
+from flows.direct_rows.archiving import RowArchive
 from flows.direct_rows.contracts import RECORD_TABLES, TABLES, contract_of
 from flows.direct_rows.row_source import Format, RowSource, source_of_file, source_of_list
 from flows.direct_rows.staged_rows import stage
@@ -28,11 +29,13 @@ from flows.settings import Dwh
 from flows.temporary_folder import temporary_folder
 from flows.warehouse.connection import PatientConnection, warehouse_errors
 from flows.warehouse.copy_loader import Progress
-from flows.warehouse.direct_counts import inserted_ids
-from flows.warehouse.file_loader import COMPLETED, WITHDRAWN
+from flows.warehouse.direct_counts import inserted_ids, overtaken_at
+from flows.warehouse.file_loader import COMPLETED, WITHDRAWN, FileLoad
 
 #: Ids of the table artifact: a page, not a book. The result has them all.
 _SHOWN_IDS = 100
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +89,10 @@ def load_rows(
         key: Object in the bucket instead, named likewise.
         format: Of the file, where its name does not tell it: ndjson, json, csv or parquet.
 
-    The same rows again insert nothing. Raises BadRequest, RowsRefused (with all that is wrong;
-    nothing is put in), Interrupted (a file that cannot be read), ArchiveFailed, WarehouseFailed,
-    DiskFull.
+    The same rows again insert nothing. Where rows put in since took the place of any of them, they
+    are archived and loaded once more, as of now, and count again. Raises BadRequest, RowsRefused
+    (with all that is wrong; nothing is put in), Interrupted (a file that cannot be read),
+    ArchiveFailed, WarehouseFailed, DiskFull.
     """
     progress = PrefectLoadProgress("load-rows")
     result = put_in_rows(
@@ -120,33 +124,56 @@ def put_in_rows(
         raise BadRequest(
             "give data, path (a file on the disk) or key (an object in S3), one of them"
         )
-    dwh = Dwh.load()
-    url = dwh.database_url.get_secret_value()
+    url = Dwh.load().database_url.get_secret_value()
     bucket = open_bucket()
-    with temporary_folder("dwh-helper-rows-") as folder:
-        source = _source(bucket, data, path, key, format)
-        rows = stage(contract, source, folder / "rows")
-        file_key = archive_rows(bucket, url, table, rows, folder, now())
     batches = _Batches(on_progress)
-    (load,) = load_archives("direct", key=file_key, on_progress=batches.tell, say=say).loads
+    ids: list[str] = []
+    with temporary_folder("dwh-helper-rows-") as folder:
+        rows = stage(contract, _source(bucket, data, path, key, format), folder / "rows")
+        archive = RowArchive(bucket, url, table, rows, folder)
+        number, put_in_at = archive.newest_number() or 1, now()
+        # What an earlier call left is finished first, then asked whether it still is the newest.
+        while True:
+            is_ours = archive.write(number, put_in_at)
+            load = _load(archive.key(number), batches.tell, say)
+            if load.status in COMPLETED:
+                ids += _ask(inserted_ids, url, load, table)
+            overtaken = None if is_ours else _ask(overtaken_at, url, load, table)
+            if overtaken is None:
+                break
+            # Later than what took the place, whatever the clocks of other workers say.
+            number, put_in_at = number + 1, max(now(), overtaken + timedelta.resolution)
+    return RowsResult(
+        count=rows.count,
+        batches=batches.count,
+        inserted_ids=tuple(ids),
+        duplicates=rows.count - len(ids),
+        file_key=load.file_key,
+        load_id=load.load_id,
+    )
+
+
+def _load(
+    file_key: str, on_progress: Callable[[Progress], None], say: Callable[..., None]
+) -> FileLoad:
+    (load,) = load_archives("direct", key=file_key, on_progress=on_progress, say=say).loads
     if load.status == WITHDRAWN:
         raise BadRequest(
             f"{file_key} was taken out of the count by withdraw_load (load {load.load_id}), and the"
             " same rows are never put in again"
         )
-    ids: tuple[str, ...] = ()
-    if load.status in COMPLETED:
-        same = RECORD_TABLES if table in RECORD_TABLES else (table,)
-        with warehouse_errors(), PatientConnection(url) as warehouse:
-            ids = warehouse.repeat(lambda connection: inserted_ids(connection, load.load_id, same))
-    return RowsResult(
-        count=rows.count,
-        batches=batches.count,
-        inserted_ids=ids,
-        duplicates=rows.count - len(ids),
-        file_key=file_key,
-        load_id=load.load_id,
-    )
+    return load
+
+
+def _ask(
+    question: Callable[[psycopg.Connection, int, Sequence[str]], Answer],
+    url: str,
+    load: FileLoad,
+    table: str,
+) -> Answer:
+    same = RECORD_TABLES if table in RECORD_TABLES else (table,)
+    with warehouse_errors(), PatientConnection(url) as warehouse:
+        return warehouse.repeat(lambda connection: question(connection, load.load_id, same))
 
 
 def _source(

@@ -4,7 +4,6 @@ import io
 import json
 import zipfile
 
-import psycopg
 from raw_loads import query
 
 SOURCE = "amplitude_web"
@@ -27,14 +26,6 @@ def put(bucket, ndjson, key=KEY, level=6):
         info = zipfile.ZipInfo("w.ndjson", (1980, 1, 1, 0, 0, 0))
         archive.writestr(info, ndjson, zipfile.ZIP_DEFLATED, level)
     bucket.client.put_object(Bucket=bucket.name, Key=key, Body=file.getvalue())
-
-
-def committed(url):
-    """How many lines of the file are committed, seen by dbt or not."""
-    try:
-        return query(url, "select coalesce(max(last_line), -1) + 1 from raw.loads")[0][0]
-    except psycopg.errors.UndefinedTable:
-        return 0
 
 
 def visible(url):

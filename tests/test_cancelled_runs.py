@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from killed_loads import committed
 from psycopg import Copy
-from raw_archives import KEY, SOURCE, committed, lines, numbered, put, visible
+from raw_archives import KEY, SOURCE, lines, numbered, put, visible
 from raw_loads import query
 
 from flows.errors import Stopped

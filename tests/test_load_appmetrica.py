@@ -5,15 +5,14 @@ import hashlib
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from uuid import UUID
 
 import psycopg
 import pytest
+from killed_loads import kill_behind
 from raw_loads import add_appmetrica_load
 
 from flows.errors import BadRequest, Interrupted
@@ -370,13 +369,6 @@ def test_a_key_that_names_no_table_is_refused(url, bucket):
 LOAD = "from flows.load_raw import load_archives; load_archives('appmetrica')"
 
 
-def committed(url):
-    try:
-        return query(url, "select coalesce(max(last_line), -1) + 1 from raw.loads")[0][0]
-    except psycopg.errors.UndefinedTable:
-        return 0
-
-
 def test_a_killed_load_resumes_and_numbers_the_whole_file(url, bucket, small_commits):
     """kill -9 between two commits: the equal rows of both halves are told apart."""
     lines = [line(city=str(number % 25_000), mcc="250") for number in range(50_000)]
@@ -384,11 +376,7 @@ def test_a_killed_load_resumes_and_numbers_the_whole_file(url, bucket, small_com
     process = subprocess.Popen(
         [sys.executable, "-c", LOAD], env=os.environ.copy(), stderr=subprocess.PIPE
     )
-    while process.poll() is None and committed(url) < 5000:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    done = committed(url)
+    done = kill_behind(process, url, 5000)
     assert 0 < done < len(lines)
     assert numbered(url) == []
     (load,) = load_archives(SOURCE).loads

@@ -13,7 +13,8 @@ from flows.errors import BadRequest
 from flows.mapping import FIELD_MAPPINGS
 from flows.settings import PROJECT
 
-#: Archives of direct rows: {PREFIX}{table}/{checksum}{SUFFIX}.
+#: Archives of direct rows: {PREFIX}{table}/{checksum}{SUFFIX}; further ones of the same rows have
+#: {checksum}-{n}, n from 2 on.
 PREFIX, SUFFIX = "direct/", ".ndjson.gz"
 
 _EVENT_TABLES = PROJECT / "dbt_project" / "models" / "marts" / "events" / "_events__models.yml"

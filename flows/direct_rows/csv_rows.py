@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from flows.direct_rows.tokens import Row, Rows, Value
 from flows.direct_rows.values import Unfit
-from flows.errors import Interrupted
+from flows.event_files.byte_lines import unreadable_line
 from flows.event_files.physical_lines import PhysicalLines
 from flows.lake.line_stream import LineArchive
 
@@ -25,7 +25,7 @@ def csv_rows(file: LineArchive) -> tuple[Sequence[str] | None, Rows]:
     records = _records(file)
     header = next(records, None)
     if isinstance(header, Unfit):
-        raise _unreadable(file.key, 0, str(header))
+        raise unreadable_line(file.key, 0, str(header))
     if header is None:
         return None, iter(())
     return header, (_row_of(header, cells) for cells in records)
@@ -44,7 +44,7 @@ def _records(file: LineArchive) -> Iterator[list[str] | Unfit]:
             return
         except csv.Error as error:
             if lines.position - start > 1 or str(error).startswith("unexpected end"):
-                raise _unreadable(file.key, start, "a quote is left open") from None
+                raise unreadable_line(file.key, start, "a quote is left open") from None
             yield Unfit("is malformed CSV")
             continue
         if not cells or (len(cells) == 1 and not cells[0].strip()):
@@ -53,7 +53,7 @@ def _records(file: LineArchive) -> Iterator[list[str] | Unfit]:
         if len(cells) == width:
             yield cells
         elif lines.position - start > 1:
-            raise _unreadable(file.key, start, "a quote is left open")
+            raise unreadable_line(file.key, start, "a quote is left open")
         else:
             yield Unfit(f"has {len(cells)} cells, where the first line names {width}")
 
@@ -71,14 +71,3 @@ def _value(cell: str) -> Value:
         except UnicodeEncodeError:
             return Unfit("is no valid UTF-8; save the file as UTF-8")
     return json.dumps(cell)
-
-
-def _unreadable(name: str, line: int, why: str) -> Interrupted:
-    return Interrupted(
-        f"{name}, line {line} (0-based): {why}",
-        reason="unreadable_line",
-        file_key=name,
-        failed_line=line,
-        last_successful_line=line - 1 if line else None,
-        findings={"unreadable_line": 1},
-    )

@@ -2,7 +2,7 @@
 
 A line is `{"uuid":…,"event_time":…,"put_in_at":…,"row_values":{…}}`. What a person left out follows
 from the call: the time is that of putting in, the uuid is made of the checksum of all rows and of
-the number of the row. So the same rows put in again are the same rows.
+the number of the row. So the same rows put in again have the same ids.
 """
 
 import gzip

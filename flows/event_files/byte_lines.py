@@ -27,15 +27,14 @@ def text_blocks(name: str, blocks: Iterator[bytes], line_max_bytes: int) -> Iter
 
 def too_long(name: str, line: int, line_max_bytes: int, hint: str = "") -> Interrupted:
     """The error of a record beyond the limit; never to be rejected, for what follows is unknown."""
-    return Interrupted(
-        f"{name}, line {line} (0-based): longer than {line_max_bytes:,} bytes"
-        f" (DWH_LINE_MAX_BYTES){hint}",
-        reason="unreadable_line",
-        file_key=name,
-        failed_line=line,
-        last_successful_line=line - 1 if line else None,
-        findings={"unreadable_line": 1},
+    return unreadable_line(
+        name, line, f"longer than {line_max_bytes:,} bytes (DWH_LINE_MAX_BYTES){hint}"
     )
+
+
+def unreadable_line(name: str, line: int, why: str) -> Interrupted:
+    """The error of a line of a person's file behind which nothing can be read."""
+    return Interrupted.at_line(f"{name}, line {line} (0-based): {why}", name, line)
 
 
 def _without_bom(name: str, blocks: Iterator[bytes]) -> Iterator[bytes]:

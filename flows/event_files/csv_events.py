@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from flows.errors import Interrupted
+from flows.event_files.byte_lines import unreadable_line
 from flows.event_files.event_line import (
     COLUMNS,
     RAGGED_ROW,
@@ -94,14 +95,10 @@ def _no_header(name: str, line: int, why: str) -> Interrupted:
 
 def _open_quote(name: str, line: int) -> Interrupted:
     """Never to be rejected as one record: nobody knows how many it has swallowed."""
-    return Interrupted(
-        f"{name}, line {line} (0-based): malformed CSV: a quote is left open, or stands within a"
-        " cell without being doubled",
-        reason=UNREADABLE_LINE,
-        file_key=name,
-        failed_line=line,
-        last_successful_line=line - 1 if line else None,
-        findings={UNREADABLE_LINE: 1},
+    return unreadable_line(
+        name,
+        line,
+        "malformed CSV: a quote is left open, or stands within a cell without being doubled",
     )
 
 

@@ -190,14 +190,8 @@ def examine(archive: EventArchive) -> Examined:
 
 def refusal(key: str, line: int, refused: Refused) -> Interrupted:
     """The error of a bad record."""
-    return Interrupted(
-        f"{key}, line {line} (0-based): {refused.why}",
-        reason=refused.reason,
-        file_key=key,
-        failed_line=line,
-        last_successful_line=line - 1 if line else None,
-        findings={refused.reason: 1},
-    )
+    message = f"{key}, line {line} (0-based): {refused.why}"
+    return Interrupted.at_line(message, key, line, refused.reason)
 
 
 def remembered_allowance(bucket: Bucket, key: str) -> int:

@@ -153,14 +153,11 @@ class LineStream:
         if unit is None:
             return False
         if unit.data is None:
-            raise Interrupted(
+            raise Interrupted.at_line(
                 f"{self._file_key}, line {self.position}: longer than"
                 f" {self._line_max_bytes:,} bytes (DWH_LINE_MAX_BYTES)",
-                reason="unreadable_line",
-                file_key=self._file_key,
-                failed_line=self.position,
-                last_successful_line=self.position - 1 if self.position else None,
-                findings={"unreadable_line": 1},
+                self._file_key,
+                self.position,
             )
         self._data, self._checksum_before, self._offset = unit.data, unit.checksum_before, 0
         return True

@@ -148,14 +148,7 @@ def copy_lines(
 
 def unreadable_line(file_key: str, line: int | None, why: str) -> Interrupted:
     """The error of a line that cannot be loaded; None if unknown. `why` holds no value."""
-    return Interrupted(
-        f"{file_key}, line {line}: {why}",
-        reason="unreadable_line",
-        file_key=file_key,
-        failed_line=line,
-        last_successful_line=line - 1 if line else None,
-        findings={"unreadable_line": 1},
-    )
+    return Interrupted.at_line(f"{file_key}, line {line}: {why}", file_key, line)
 
 
 @dataclass(slots=True)

@@ -2,12 +2,9 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
-import psycopg
 import pytest
 from bucket_contents import body_of, keys_in
 from imported_files import (
@@ -22,6 +19,7 @@ from imported_files import (
     expected,
     packed,
 )
+from killed_loads import kill_behind
 from raw_loads import query
 
 from flows.errors import BadRequest, Interrupted
@@ -243,13 +241,6 @@ def test_the_flow_does_the_same(url, file, prefect_server, caplog):
 IMPORT = "import sys; from flows.import_events import import_file; import_file(sys.argv[1])"
 
 
-def committed(url):
-    try:
-        return query(url, "select coalesce(max(last_line), -1) + 1 from raw.loads")[0][0]
-    except psycopg.errors.UndefinedTable:
-        return 0
-
-
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_killed_import_goes_on(url, bucket, file, monkeypatch, form):
     """kill -9 between two commits: the next run loads the rest, and each row stands there once."""
@@ -257,11 +248,7 @@ def test_a_killed_import_goes_on(url, bucket, file, monkeypatch, form):
     events = [event(number) for number in range(30_000)]
     path = file(f"a.{form}", as_format(form, events))
     process = subprocess.Popen([sys.executable, "-c", IMPORT, path], env=os.environ.copy())
-    while process.poll() is None and committed(url) < 2000:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert 0 < committed(url) < len(events)
+    assert 0 < kill_behind(process, url, 2000) < len(events)
     assert events_in_raw(url) == []
     assert told(import_file(path)) == (30_000, 30_000, 0, 0)
     assert events_in_raw(url) == expected(events, 1 if form == "csv" else 0)

@@ -1,13 +1,13 @@
 """However roughly a load is disturbed, the next one resumes, and each line stands in raw once."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
 
-from raw_archives import PREFIX, SOURCE, committed, lines, numbered, put, visible
+from killed_loads import committed, kill_behind
+from raw_archives import PREFIX, SOURCE, lines, numbered, put, visible
 from raw_loads import query
 
 from flows.errors import WarehouseFailed
@@ -27,14 +27,8 @@ def test_a_killed_load_resumes_and_equals_an_undisturbed_one(url, bucket, small_
     count = 60_000
     put(bucket, lines(count), level=1)
     for _ in range(2):
-        process = loader_process()
-        before = committed(url)
-        while process.poll() is None and committed(url) <= before + 2000:
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        done = kill_behind(loader_process(), url, committed(url) + 2001)
         assert visible(url) == []
-    done = committed(url)
     assert 0 < done < count
     (load,) = load_archives(SOURCE).loads
     assert (load.status, load.rows, load.lines) == ("loaded", count, count - done)

@@ -11,6 +11,13 @@ from raw_loads import query
 
 NINE = datetime(2025, 1, 6, 9)
 
+#: A call in a process of its own, which tests can kill; its argument is a file for events_part.
+LOAD = """
+import sys
+from flows.load_rows import put_in_rows
+put_in_rows("events_part", path=sys.argv[1])
+"""
+
 
 def uuid_of(number):
     return f"00000000-0000-0000-0000-{number:012d}"

@@ -3,18 +3,16 @@
 import gzip
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-import psycopg
 import pytest
 from bucket_contents import body_of, keys_in
+from killed_loads import kill_behind
 from raw_loads import query
-from rows_put_in import FORMS, as_ndjson, event, expected, rows_in_raw, uuid_of
+from rows_put_in import FORMS, LOAD, as_ndjson, event, expected, rows_in_raw, uuid_of
 
 from flows.errors import BadRequest
 from flows.load_raw import load_archives
@@ -144,31 +142,13 @@ def test_two_at_once_put_the_rows_in_once(url, bucket):
     assert len(keys_in(bucket)) == 2
 
 
-LOAD = """
-import sys
-from flows.load_rows import put_in_rows
-put_in_rows("events_part", path=sys.argv[1])
-"""
-
-
-def committed(url):
-    try:
-        return query(url, "select coalesce(max(last_line), -1) + 1 from raw.loads")[0][0]
-    except psycopg.errors.UndefinedTable:
-        return 0
-
-
 def test_a_killed_call_goes_on(url, bucket, file, monkeypatch):
     """kill -9 between two batches: the next call writes the rest, each row stands there once."""
     monkeypatch.setenv("DWH_MAX_ROWS_PER_INSERT", "10")
     rows = [{"event_type": "opened", "user_id": str(number)} for number in range(10_000)]
     path = file("a.ndjson", as_ndjson(rows))
     process = subprocess.Popen([sys.executable, "-c", LOAD, path], env=os.environ.copy())
-    while process.poll() is None and committed(url) < 200:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    held = committed(url)
+    held = kill_behind(process, url, 200)
     assert 0 < held < len(rows)
     assert rows_in_raw(url) == []
     result = put_in_rows("events_part", path=path)
