@@ -2,7 +2,10 @@
 
 DwhHelperError
 ├── BadRequest          fix the arguments and call again
-│   └── RowsRefused     fix the rows that it names; none was put in
+│   ├── RowsRefused     fix the rows that it names; none was put in
+│   ├── UnknownUser     ask for a user that the CRM has
+│   ├── EndBeforeStart  swap the two
+│   └── EmptyRange      ask for a span in which anything happened
 ├── MissingSetting      set the variables that it names
 ├── VendorError         something at a vendor; carries vendor, window, status
 │   ├── Forbidden       stop: key pair, token, region or permission is wrong
@@ -30,6 +33,18 @@ class DwhHelperError(Exception):
 
 class BadRequest(DwhHelperError):
     """The arguments make no sense; nothing was asked, read or written."""
+
+
+class UnknownUser(BadRequest):
+    """The CRM has no such user, as of the last import."""
+
+
+class EndBeforeStart(BadRequest):
+    """A span that ends before it begins."""
+
+
+class EmptyRange(BadRequest):
+    """Nothing is known of the span that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

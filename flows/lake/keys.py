@@ -81,6 +81,14 @@ def page_key(start: date, end: date) -> str:
     return f"reports/product/{start.isoformat()}_{end.isoformat()}.html"
 
 
+def users_report_key(start: datetime, end: datetime) -> str:
+    """Key of the report of all users from start to end, both inclusive, UTC.
+
+    Such as "reports/users/2025-01-01T000000Z_2025-01-31T235959Z.parquet".
+    """
+    return f"reports/users/{start:{_SNAPSHOT}}_{end:{_SNAPSHOT}}.parquet"
+
+
 def parse_day_key(key: str) -> DayKey | None:
     """What a day archive's or snapshot's key tells, None where the key is neither's."""
     found = _DAY_KEY.search(key)

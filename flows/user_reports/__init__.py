@@ -1,0 +1,1 @@
+"""What prostheses did over a span of time: the queries of both reports."""
