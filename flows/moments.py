@@ -26,7 +26,10 @@ def parse_moment(value: datetime | date | str | int, time_zone: str) -> datetime
                 ) from None
     if value.tzinfo is None:
         value = value.replace(tzinfo=ZoneInfo(time_zone))
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise BadRequest(f"{value} lies beyond any calendar in use") from None
 
 
 def parse_day_or_none(value: object) -> date | None:

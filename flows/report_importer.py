@@ -219,7 +219,9 @@ def _saved_up_to(wanted: Wanted, days: list[Day]) -> datetime | None:
 def _note_failure(connection: psycopg.Connection, import_id: int, error: BaseException) -> None:
     if isinstance(error, psycopg.Error):
         says = describe(error)
-    elif isinstance(error, DwhHelperError | SourceTrouble):
+    elif isinstance(error, SourceTrouble):
+        says = str(error.as_error())
+    elif isinstance(error, DwhHelperError):
         says = str(error)
     else:
         says = f"stopped before its end: {type(error).__name__}"

@@ -45,7 +45,16 @@ from flows.sandbox.postgres import Postgres  # noqa: E402
 from flows.sandbox.prefect_client import send_what_is_left  # noqa: E402
 from flows.sandbox.prefect_server import PrefectServer  # noqa: E402
 from flows.sandbox.s3 import S3Server  # noqa: E402
-from flows.settings import S3, Amplitude, AppMetrica, Dwh, Limits, Logging  # noqa: E402
+from flows.settings import (  # noqa: E402
+    S3,
+    Amplitude,
+    AppMetrica,
+    Crm,
+    Dwh,
+    Limits,
+    Logging,
+    Telemetry,
+)
 
 # In CI a failure speaks of the change, not of luck: the same examples each time.
 hypothesis.settings.register_profile("ci", derandomize=True)
@@ -55,7 +64,9 @@ if os.environ.get("CI"):
 # Helpers' assertions tell what they compared, as the tests' own do.
 pytest.register_assert_rewrite("amplitude_exports", "amplitude_requests", "appmetrica_requests")
 
-SETTING_PREFIXES = ("DWH_", "S3_", "AMPLITUDE_", "APPMETRICA_", "LOGGING_", "AWS_")
+SETTING_PREFIXES = (
+    *("DWH_", "S3_", "AMPLITUDE_", "APPMETRICA_", "CRM_", "TELEMETRY_", "LOGGING_", "AWS_"),
+)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
@@ -74,7 +85,7 @@ def _prefect_without_heartbeats() -> Iterator[None]:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(SETTING_PREFIXES)]:
         monkeypatch.delenv(name)
-    for block in (Dwh, Limits, Amplitude, AppMetrica, S3, Logging):
+    for block in (Dwh, Limits, Amplitude, AppMetrica, Crm, Telemetry, S3, Logging):
         monkeypatch.setitem(block.model_config, "env_file", None)
 
 

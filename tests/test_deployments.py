@@ -33,6 +33,9 @@ DEPLOYMENTS = {
     "import-events/ad-hoc",
     "load-rows/ad-hoc",
     "read-rows/ad-hoc",
+    "import-reports/nightly",
+    "report-user/adhoc",
+    "report-users/monthly",
     "load-raw/amplitude",
     "load-raw/appmetrica",
     "transform/dbt",
@@ -77,8 +80,8 @@ def test_all_deployments_stand_as_prefect_yaml_says(deployed) -> None:
     } == dict.fromkeys(DEPLOYMENTS, "ENQUEUE") | {"pipeline/daily": "CANCEL_NEW"}
 
 
-def test_the_pipeline_the_reconciliation_and_the_page_are_scheduled(deployed) -> None:
-    """Half an hour after Amplitude has the day, in the afternoon, then counted; Mondays, UTC."""
+def test_what_runs_by_itself_is_scheduled(deployed) -> None:
+    """Telemetry, then the pipeline half an hour after Amplitude has the day; all in UTC."""
     assert {
         name: sorted(
             (one["schedule"]["cron"], one["schedule"]["timezone"], one["slug"], one["active"])
@@ -93,6 +96,8 @@ def test_the_pipeline_the_reconciliation_and_the_page_are_scheduled(deployed) ->
         ],
         "reconcile/daily": [("30 16 * * *", "UTC", "daily", True)],
         "report-product/weekly": [("0 6 * * 1", "UTC", "weekly", True)],
+        "import-reports/nightly": [("30 1 * * *", "UTC", "nightly", True)],
+        "report-users/monthly": [("0 5 1 * *", "UTC", "monthly", True)],
     }
 
 
@@ -124,6 +129,14 @@ def test_every_parameter_is_explained(deployed) -> None:
         "import-events/ad-hoc": ["path", "key", "source", "max_rejected"],
         "load-rows/ad-hoc": ["table", "data", "path", "key", "format"],
         "read-rows/ad-hoc": ["table", "limit", "offset", "where", "order_by", "show_personal"],
+        "import-reports/nightly": [
+            "telemetry_start",
+            "telemetry_end",
+            "incremental",
+            "build_models",
+        ],
+        "report-user/adhoc": ["user_id", "start", "end", "show_personal"],
+        "report-users/monthly": ["start", "end", "key"],
         "load-raw/amplitude": ["source", "prefix", "key", "start_after"],
         "load-raw/appmetrica": ["source", "prefix", "key", "start_after"],
         "transform/dbt": ["select", "full_refresh"],

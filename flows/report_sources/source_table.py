@@ -169,12 +169,14 @@ class SourceTable:
     def days(self, condition: Composable) -> list[Day]:
         """How many events each day has, of those that meet the condition; events only."""
         query = SQL(
-            "select (event_timestamp at time zone 'UTC')::date::text, count(*), max(saved_ts)"
+            "select (event_timestamp at time zone 'UTC')::date::text, count(*),"
+            # a clock that is ahead must not hide what is saved until then
+            " max(saved_ts) filter (where saved_ts between '1970-01-01' and now())"
             " from ({}) as events where isfinite(event_timestamp) group by 1 order by 1"
         ).format(self._query(condition))
         with source_trouble(self.source):
             days = [Day(*row) for row in self._connection.execute(query)]
-            endless = self._count(condition, "not isfinite(event_timestamp)")
+            endless = self._count(condition, "isfinite(event_timestamp) is not true")
         if endless:
             raise self._stopped(
                 "invalid_value",

@@ -1,7 +1,7 @@
 """`python -m flows.sandbox.serve`: the sandbox as a standing system, until Ctrl-C.
 
-PostgreSQL, S3, simulators of both vendors, a Prefect server with its UI, a worker, and all
-deployments of `prefect.yaml`.
+PostgreSQL (warehouse, CRM, telemetry), S3, simulators of both vendors, a Prefect server with its
+UI, a worker, and all deployments of `prefect.yaml`.
 """
 
 import os
@@ -46,6 +46,7 @@ def _start(running: ExitStack) -> None:
     servers = running.enter_context(Servers(SANDBOX))
     servers.start_storage()
     servers.start_vendors()
+    servers.start_report_sources()
     prefect.wait()
     environment = prefect.environment() | servers.variables()
     print("deployments …", flush=True)
@@ -65,6 +66,8 @@ def _say(prefect: PrefectServer, servers: Servers) -> None:
         "ad hoc": f"PREFECT_API_URL={prefect.api_url} .venv/bin/prefect deployment run"
         " pipeline/daily --watch -p start=2025-01-06 -p end=2025-01-12",
         "SQL": psql(url),
+        "CRM": psql(variables["CRM_DATABASE_URL"]),
+        "telemetry": psql(variables["TELEMETRY_DATABASE_URL"]),
         "dbt": f"cd dbt_project && DWH_DATABASE_URL={url} ../.venv/bin/dbt build",
         "S3": f"{variables['S3_ENDPOINT_URL']}, bucket {BUCKET}",
         "Amplitude": f"{variables['AMPLITUDE_BASE_URL']} (simulator)",

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from flows.sandbox import postgres
+from flows.sandbox import postgres, prostheses
 from flows.sandbox.amplitude import AmplitudeSimulator
 from flows.sandbox.amplitude import dataset as amplitude_dataset
 from flows.sandbox.appmetrica import AppMetricaSimulator
@@ -20,7 +20,7 @@ BUCKET = "archive"
 
 
 class Servers:
-    """PostgreSQL, S3 and the simulators of both vendors, a folder each.
+    """PostgreSQL (warehouse, CRM, telemetry), S3 and the simulators of both vendors, a folder each.
 
     Used as a context manager: leaving it stops what was started.
     """
@@ -61,12 +61,21 @@ class Servers:
         self._running.enter_context(self.appmetrica)
         return rows, reported
 
+    def start_report_sources(self) -> tuple[int, int]:
+        """Invent the databases of the CRM and of telemetry unless they are there: users, events."""
+        return prostheses.invent(
+            self.postgres.create_database(prostheses.CRM),
+            self.postgres.create_database(prostheses.TELEMETRY),
+        )
+
     def variables(self) -> dict[str, str]:
         """The variables of `.env.example` for these servers."""
         if self.amplitude is None or self.appmetrica is None:
             raise RuntimeError("start the servers first")
         return {
             "DWH_DATABASE_URL": self.postgres.url(DATABASE),
+            "CRM_DATABASE_URL": self.postgres.url(prostheses.CRM),
+            "TELEMETRY_DATABASE_URL": self.postgres.url(prostheses.TELEMETRY),
             **self.s3.variables(BUCKET),
             **self.amplitude.variables,
             **self.appmetrica.variables,

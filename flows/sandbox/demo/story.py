@@ -1,4 +1,4 @@
-"""The acts of the demo, in order: servers, pipeline, summary, strictness."""
+"""The acts of the demo, in order: servers, pipeline, summary, user reports, strictness."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from flows.errors import Interrupted
 from flows.export_appmetrica import CORE_TABLES
 from flows.pipeline import PipelineResult, pipeline
 from flows.sandbox.amplitude.dataset import DEMO_END, DEMO_START
-from flows.sandbox.demo import strictness, summary
+from flows.sandbox.demo import prostheses, strictness, summary
 from flows.sandbox.demo.flow_log import show_flow_logs
 from flows.sandbox.demo.screen import Screen
 from flows.sandbox.postgres import find_binaries
@@ -28,6 +28,7 @@ def tell(directory: Path, prefect: PrefectServer, screen: Screen) -> None:
             result = _run_pipeline(screen)
             url = servers.postgres.url()
             summary.show(screen, url, result)
+            prostheses.show(screen)
             strictness.show(screen, url, servers.amplitude_data)
         summary.show_where_to_look(screen, url, prefect.ui_url)
 
@@ -42,6 +43,8 @@ def _start(servers: Servers, prefect: PrefectServer, screen: Screen) -> None:
     screen.step(f"Amplitude (simulator): {os.environ['AMPLITUDE_BASE_URL']}, events: {counts}")
     counts = ", ".join(f"{table} {reported[table]:,}" for table in CORE_TABLES)
     screen.step(f"AppMetrica (simulator): {os.environ['APPMETRICA_BASE_URL']}, rows: {counts}")
+    users, events = servers.start_report_sources()
+    screen.step(f"CRM: {users:,} users; telemetry: {events:,} events (databases beside the first)")
     prefect.wait()
     screen.step(f"Prefect: {prefect.ui_url}")
 
