@@ -1,11 +1,15 @@
 """A CRM and a telemetry database of a test, filled row by row."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from raw_loads import query
+
+from flows.sandbox.postgres import Postgres
 
 DAY = datetime(2025, 1, 6, tzinfo=UTC)
 EVENT_COLUMNS = (
@@ -96,8 +100,28 @@ class Databases:
             for (user,) in query(self.warehouse, "select user_id from raw.crm_users order by 1")
         ]
 
+    def lead(self, environment: pytest.MonkeyPatch) -> None:
+        """Set the variables so that flows read and write these databases."""
+        environment.setenv("DWH_DATABASE_URL", self.warehouse)
+        environment.setenv("CRM_DATABASE_URL", self.crm)
+        environment.setenv("TELEMETRY_DATABASE_URL", self.telemetry)
+
     def imports(self) -> list[tuple[str, str | None]]:
         """Status and error of each import."""
         return query(
             self.warehouse, "select status, error from raw.report_imports order by import_id"
         )
+
+
+@contextmanager
+def source_databases(server: Postgres, warehouse: str) -> Iterator[Databases]:
+    """Both sources of a warehouse, without a table; gone at the end."""
+    name = warehouse.rpartition("/")[2]
+    databases = Databases(
+        warehouse, *(server.create_database(f"{name}_{kind}") for kind in ("crm", "telemetry"))
+    )
+    try:
+        yield databases
+    finally:
+        for kind in ("crm", "telemetry"):
+            server.drop_database(f"{name}_{kind}")
