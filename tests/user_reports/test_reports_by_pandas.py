@@ -13,7 +13,7 @@ from raw_loads import query
 from report_databases import DAY, Databases, Event, event
 
 from flows.errors import EmptyRange, UnknownUser
-from flows.import_reports import import_reports, import_sources
+from flows.import_reports import MODELS, import_sources
 from flows.report_user import count_user
 from flows.report_users import SCHEMA, _query
 from flows.settings import Dwh
@@ -62,18 +62,23 @@ def sent(databases: Databases) -> pd.DataFrame:
     databases.set_users([*USERS, NOBODY], email="a@example.org")
     events = drawn(numbers, 1, 500)
     databases.set_events(events)
-    import_reports()
+    import_and_build()
     databases.set_users(USERS, email="a@example.org")
     start, end = DAY + timedelta(hours=30), DAY + timedelta(hours=61)
     events = [row for row in events if not start <= row[7] < end]
     events += [row for row in drawn(numbers, 501, 200) if start <= row[7] < end]
     databases.set_events(events)
-    import_reports(start, end)
+    import_and_build(start, end)
     newest = max(row[8] for row in events)
     events += [(*row[:8], newest) for row in drawn(numbers, 701, 100)]
     databases.set_events(events)
-    import_reports(incremental=True)
+    import_and_build(incremental=True)
     return plain.frame_of([row for row in events if row[1] in USERS])
+
+
+def import_and_build(*window: datetime, incremental: bool = False) -> None:
+    import_sources(*window, incremental=incremental)
+    build(MODELS)
 
 
 def assert_equal(found: list[tuple], expected: list[tuple]) -> None:
@@ -146,7 +151,7 @@ def test_a_report_of_all_users_equals_pandas(
 def test_tables_built_step_by_step_are_those_of_a_full_refresh(sent: pd.DataFrame, databases):
     """Windows, increments and vanished users leave nothing that a full refresh would not make."""
     before = tables(databases)
-    build("tag:reports", full_refresh=True)
+    build(MODELS, full_refresh=True)
     assert tables(databases) == before
     assert len(before["telemetry_events"]) == len(sent)
 
