@@ -31,7 +31,7 @@ lint: $(INSTALLED) ## ruff (format and check), mypy strict on flows/, sqlfluff o
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	$(PYTHON) .ci/audit.py
-	$(PYTHON) -m sqlfluff lint --processes 2 --disable-progress-bar $(wildcard dbt_project/models dbt_project/tests)
+	$(PYTHON) -m sqlfluff lint --processes 2 --disable-progress-bar $(wildcard dbt_project/models dbt_project/tests dbt_project/analyses)
 
 bench: $(INSTALLED) ## measure archive, load and transform
 	$(PYTHON) -m benchmarks

@@ -9,7 +9,7 @@ select
     sum(daily.events) as events,
     sum(daily.duration_ms) as duration_ms,
     round(sum(daily.amplitude_sum) / nullif(sum(daily.amplitude_count), 0), 3) as mean_amplitude,
-    round(sum(daily.frequency_sum_hz) / nullif(sum(daily.frequency_count), 0), 3) as mean_frequency_hz
+    round(sum(daily.frequency_sum_hz) / nullif(sum(daily.frequency_count), 0), 3) as mean_hz
 from {{ ref('users') }} as users
 inner join {{ ref('user_prosthesis_daily') }} as daily on users.user_id = daily.user_id
 where users.user_id = {{ var('user_id', 1) | int }}

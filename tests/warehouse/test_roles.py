@@ -40,6 +40,10 @@ MAY = [
     (LOADER, "insert into raw.windows (file_key, window_start, window_end, source)"
         " values ('a', now(), now(), 'b')"),
     (LOADER, "select version_num from raw.alembic_version"),
+    (LOADER, "select raw.add_telemetry_months(array[date '2025-01-06'])"),
+    (LOADER, "delete from raw.crm_users; delete from raw.telemetry_events"),
+    (ANALYST, "select user_id, age from raw.crm_users"),
+    (ANALYST, "select from raw.telemetry_events, raw.orphaned_telemetry_events"),
     (TRANSFORMER, "select from raw.amplitude_events, raw.loads, raw.windows"),
     (TRANSFORMER, "select raw.retire_loads(array[1, 2])"),
     (TRANSFORMER, "select raw.mark_built_windows(array[1])"),
@@ -73,6 +77,12 @@ MAY_NOT = [
         )
     ),
     (ANALYST, "select raw.retire_loads(array[1])"),
+    *((ANALYST, f"select {column} from raw.crm_users") for column in ("name", "email", "phone")),
+    *(
+        (role, "select raw.add_telemetry_months(array[date '2025-01-06'])")
+        for role in (TRANSFORMER, ANALYST)
+    ),
+    (LOADER, "create table raw.a partition of raw.telemetry_events for values from (1) to (2)"),
     (ANALYST, "select raw.mark_built_windows(array[1])"),
     (ANALYST, "set role dwh_transformer"),
     *((ANALYST, f"create table {area}.a (a int)") for area in AREAS),

@@ -1,10 +1,5 @@
-with users as (
-
-    select * from {{ source('crm', 'crm_users') }}
-
-),
-
-renamed as (
+-- Columns one by one, not `*`: an analyst may not read all of them.
+with renamed as (
 
     select
         -- ids
@@ -28,7 +23,7 @@ renamed as (
 
         -- lineage
         users.present_since as present_since_import
-    from users
+    from {{ source('crm', 'crm_users') }} as users
 
 )
 
