@@ -12,7 +12,7 @@ from dbt_common.context import set_invocation_context
 from psycopg.conninfo import conninfo_to_dict
 
 from flows.errors import MissingSetting
-from flows.settings import PROJECT, S3, Amplitude, AppMetrica, Dwh, Limits, Logging
+from flows.settings import PROJECT, S3, Amplitude, AppMetrica, Crm, Dwh, Limits, Logging, Telemetry
 
 URL = "postgresql://me:secret@127.0.0.1:5432/db"
 
@@ -146,7 +146,7 @@ def test_secrets_do_not_show(monkeypatch):
 
 def test_the_example_names_every_variable():
     """`.env.example` and the blocks hold the same names."""
-    blocks = (Dwh, Limits, Amplitude, AppMetrica, S3, Logging)
+    blocks = (Dwh, Limits, Amplitude, AppMetrica, Crm, Telemetry, S3, Logging)
     wanted = {
         f"{block.model_config['env_prefix']}{name}".upper()
         for block in blocks
