@@ -5,10 +5,10 @@ PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-all soak lint bench bench-dau clean
+.PHONY: help demo serve test test-all soak lint bench bench-dau bench-reports clean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s  %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s  %s\n", $$1, $$2}' Makefile
 
 demo: $(INSTALLED) ## the whole way on embedded servers, with a summary and a stopped build (state: .sandbox/)
 	@exec $(PYTHON) -m flows.sandbox.demo
@@ -38,6 +38,9 @@ bench: $(INSTALLED) ## measure archive, load and transform
 
 bench-dau: $(INSTALLED) ## measure the way from a CSV of 100,000 events to the active users of each day
 	$(PYTHON) -m benchmarks.dau
+
+bench-reports: $(INSTALLED) ## measure users and telemetry from server to server, and reports over 10,000,000 events
+	$(PYTHON) -m benchmarks.reports
 
 clean: ## remove the sandbox's state and all caches; .venv stays
 	@if [ -x $(PYTHON) ] && [ -d .sandbox ]; then $(PYTHON) -m flows.sandbox.clean; fi

@@ -5,19 +5,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """events: of the import, known before the first comes; received_bytes: of all that came."""
+    """received_bytes: of telemetry; expected_bytes: about, as the source's planner thinks."""
 
-    events: int
     received_bytes: int
     expected_bytes: int
 
     @property
     def percent(self) -> float:
-        """Of the bytes that so many events make; 0 to 99, for the end is told by who imports."""
+        """0 to 99: the end is told by who imports."""
         return min(99.0, 100.0 * self.received_bytes / max(1, self.expected_bytes))
 
     def __str__(self) -> str:
         return (
             f"telemetry: {self.received_bytes / 1e6:,.1f} MB of about"
-            f" {self.expected_bytes / 1e6:,.1f} MB, {self.events:,} events"
+            f" {self.expected_bytes / 1e6:,.1f} MB"
         )

@@ -15,7 +15,7 @@ from flows.import_progress import ImportProgress
 from flows.patience import passes, patiently
 from flows.report_sources.shapes import EVENTS, USERS
 from flows.report_sources.source_table import (
-    Day,
+    Extent,
     SourceTable,
     SourceTrouble,
     in_window,
@@ -132,9 +132,9 @@ class _Importer:
                 if wanted.saved_since is None
                 else saved_since(wanted.saved_since)
             )
-            days = events.days(condition)
+            extent = events.extent(condition)
             # Ahead of the transaction: empty partitions are no half state.
-            report_tables.add_months(connection, [day.day for day in days])
+            report_tables.add_months(connection, extent)
             more = SQL("{}::bigint").format(Literal(import_id))
             with connection.transaction():
                 user_changes = self._take(
@@ -149,22 +149,21 @@ class _Importer:
                         connection,
                         import_id,
                         wanted,
+                        extent,
                         user_changes,
                         events.rows(condition, more),
-                        self._count_bytes(days),
+                        self._count_bytes(events.estimate(condition)),
                     ),
                 )
-                _demand_all(days, event_changes.read)
-                report_tables.mark_days(
-                    connection, import_id, [*event_changes.days, *(day.day for day in days)]
-                )
+                _demand_all(users, user_changes.read)
+                _demand_all(events, event_changes.read)
                 # The tables of reports are made of one import; whoever makes one now ends first.
                 connection.execute(f"select pg_advisory_xact_lock({EFFECT_LOCK})")
                 user_count, orphans = report_imports.finish(
                     connection,
                     import_id,
                     events=event_changes.read,
-                    saved_up_to=_saved_up_to(wanted, days),
+                    saved_up_to=_saved_up_to(wanted, extent),
                 )
         return Imported(
             import_id=import_id,
@@ -186,34 +185,32 @@ class _Importer:
                 stop = again.broken_rule(error.diag.constraint_name, error.diag.column_name)
             raise stop from None
 
-    def _count_bytes(self, days: list[Day]) -> Callable[[int], None]:
-        events = sum(day.events for day in days)
+    def _count_bytes(self, events: int) -> Callable[[int], None]:
         received = 0
 
         def count(size: int) -> None:
             nonlocal received
             received += size
-            self.on_progress(ImportProgress(events, received, events * _EVENT_BYTES))
+            self.on_progress(ImportProgress(received, events * _EVENT_BYTES))
 
         return count
 
 
-def _demand_all(days: list[Day], read: int) -> None:
-    """Counted and read in one snapshot: a difference is a stream that was cut in silence."""
-    counted = sum(day.events for day in days)
-    if read != counted:
+def _demand_all(table: SourceTable, read: int) -> None:
+    """What the source says that it sent; a difference is a stream that was cut in silence."""
+    if read != table.rows_sent:
         raise VendorFailed(
-            f"telemetry: {read:,} events came, {counted:,} were counted before. Nothing is"
+            f"{table.source}: {read:,} of {table.rows_sent:,} rows of {table.name} came. Nothing is"
             " replaced; run again",
-            vendor="telemetry",
+            vendor=table.source,
         )
 
 
-def _saved_up_to(wanted: Wanted, days: list[Day]) -> datetime | None:
+def _saved_up_to(wanted: Wanted, extent: Extent) -> datetime | None:
     """Up to when all events are here now; of a window alone nothing is known."""
     if wanted.is_windowed:
         return None
-    return max((day.saved_up_to for day in days if day.saved_up_to), default=wanted.saved_since)
+    return extent.saved_up_to or wanted.saved_since
 
 
 def _note_failure(connection: psycopg.Connection, import_id: int, error: BaseException) -> None:

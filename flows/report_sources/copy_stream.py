@@ -1,6 +1,6 @@
 """COPY of one server straight into COPY of another: bytes, never rows."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from select import select
 
 import psycopg
@@ -13,8 +13,10 @@ from flows.stopping import LOOK_UP_S, demand_going_on
 _BLOCK_BYTES = 128 * 1024
 
 
-def copy_out(connection: psycopg.Connection, query: Composable) -> Iterator[bytes]:
-    """What COPY … TO STDOUT sends, in blocks. The connection must be in a transaction.
+def copy_out(connection: psycopg.Connection, query: Composable) -> Generator[bytes, None, int]:
+    """What COPY … TO STDOUT sends, in blocks; how many rows they were, as the server says.
+
+    The connection must be in a transaction.
 
     psycopg's own reader goes through its waiting loop once a row, at five times the price; this one
     asks libpq, and waits only where nothing is there. Raises psycopg.Error, Stopped.
@@ -41,10 +43,13 @@ def copy_out(connection: psycopg.Connection, query: Composable) -> Iterator[byte
         else:
             break
     # An error in the middle of the rows is told behind them.
+    sent = 0
     while (result := server.get_result()) is not None:
         if result.status == pq.ExecStatus.FATAL_ERROR:
             raise psycopg.errors.error_from_result(result)
+        sent = result.command_tuples or 0
     yield b"".join(rows)
+    return sent
 
 
 def copy_in(

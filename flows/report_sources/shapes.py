@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from psycopg.sql import SQL, Composed, Identifier
 
+#: In place of a constraint's name, where the raw table has no partition for a row.
+NO_PARTITION = ""
+
 _WHOLE = frozenset({"smallint", "integer", "bigint"})
 _NUMBER = _WHOLE | {"real", "double precision", "numeric"}
 #: Any enum is a text, too.
@@ -91,6 +94,9 @@ EVENTS = Shape(
     ),
     key="id",
     rules={
+        NO_PARTITION: Rule(
+            "event_timestamp", "coalesce(isfinite(event_timestamp), false)", "must be a time"
+        ),
         "prosthesis_type_is_known": Rule(
             "prosthesis_type", "prosthesis_type in ('arm', 'hand', 'leg')", "must be arm, hand, leg"
         ),

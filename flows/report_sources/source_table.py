@@ -12,7 +12,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from flows.errors import DwhHelperError, Forbidden, Interrupted, VendorFailed
 from flows.patience import passes
 from flows.report_sources.copy_stream import copy_out
-from flows.report_sources.shapes import Shape
+from flows.report_sources.shapes import NO_PARTITION, Shape
 from flows.settings import Crm, Telemetry
 from flows.warehouse.connection import describe, open_session
 
@@ -50,12 +50,49 @@ select exists (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """Events of a UTC day. day: as text, for a wrong clock can be beyond any calendar."""
+#: More months than these between two events are a wrong clock's; then the days are looked for.
+_USUAL_MONTHS = 600
 
-    day: str
-    events: int
+_EXTENT = """
+with edges as materialized (
+    select
+        (select min(event_timestamp) from ({events}) as events) as first,
+        (select max(event_timestamp) from ({events}) as events) as last
+)
+select
+    isfinite(first) and isfinite(last),
+    (first at time zone 'UTC')::date::text,
+    (last at time zone 'UTC')::date::text,
+    -- no older server subtracts what has no end
+    case
+        when isfinite(first) and isfinite(last)
+            then (last - first) > {usual_months} * interval '1 month'
+    end,
+    (
+        select max(saved_ts) from ({events}) as events
+        -- a clock that is ahead must not hide what is saved until then
+        where saved_ts between '1970-01-01' and now()
+    )
+from edges
+"""
+
+_DAYS = """
+select distinct (event_timestamp at time zone 'UTC')::date::text
+from ({events}) as events
+where isfinite(event_timestamp)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Where events lie. first, last: their outer UTC days, None where there are none; days: each of
+    them, where a wrong clock is so far off that not all days between can be meant. A day is text,
+    for it can be beyond any calendar. saved_up_to: when the newest was saved, at a time now past.
+    """
+
+    first: str | None
+    last: str | None
+    days: tuple[str, ...] | None
     saved_up_to: datetime | None
 
 
@@ -116,6 +153,7 @@ class SourceTable:
         self.name = name
         self.shape = shape
         self.url = url
+        self.rows_sent = 0
         self._relation = Identifier(*name.split("."))
 
     @classmethod
@@ -166,38 +204,48 @@ class SourceTable:
         self._check_key(place)
         return tuple(name for name in found if name not in self.shape.names)
 
-    def days(self, condition: Composable) -> list[Day]:
-        """How many events each day has, of those that meet the condition; events only."""
-        query = SQL(
-            "select (event_timestamp at time zone 'UTC')::date::text, count(*),"
-            # a clock that is ahead must not hide what is saved until then
-            " max(saved_ts) filter (where saved_ts between '1970-01-01' and now())"
-            " from ({}) as events where isfinite(event_timestamp) group by 1 order by 1"
-        ).format(self._query(condition))
+    def extent(self, condition: Composable) -> Extent:
+        """Where the events lie that meet the condition: of indexes, where the table has them."""
+        events = self._query(condition)
+        query = SQL(_EXTENT).format(events=events, usual_months=Literal(_USUAL_MONTHS))
         with source_trouble(self.source):
-            days = [Day(*row) for row in self._connection.execute(query)]
-            endless = self._count(condition, "isfinite(event_timestamp) is not true")
-        if endless:
-            raise self._stopped(
-                "invalid_value",
-                f"{endless:,} rows of {self.name} have an event_timestamp that is no time",
-            )
-        return days
+            is_finite, first, last, is_wide, saved_up_to = self._connection.execute(
+                query
+            ).fetchone() or (None, None, None, False, None)
+            if is_finite is False:
+                raise self.broken_rule(None, None)
+            days = None
+            if is_wide:
+                found = self._connection.execute(SQL(_DAYS).format(events=events))
+                days = tuple(day for (day,) in found)
+        return Extent(first, last, days, saved_up_to)
+
+    def estimate(self, condition: Composable) -> int:
+        """How many rows there are, as the source's planner thinks."""
+        with source_trouble(self.source):
+            row = self._connection.execute(
+                SQL("explain (format json) {}").format(self._query(condition))
+            ).fetchone()
+        return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
 
     def rows(self, condition: Composable, more: Composable) -> Iterator[bytes]:
-        """The rows as blocks of binary COPY. more: columns of ours behind those of the table."""
+        """The rows as blocks of binary COPY; rows_sent tells behind them how many they were.
+
+        more: columns of ours behind those of the table.
+        """
         query = SQL("copy (select rows.*, {} from ({}) as rows) to stdout (format binary)").format(
             more, self._query(condition)
         )
         with source_trouble(self.source):
-            yield from copy_out(self._connection, query)
+            self.rows_sent = yield from copy_out(self._connection, query)
 
     def broken_rule(self, constraint: str | None, column: str | None) -> Interrupted:
         """Which rows the warehouse refused, as the source itself finds them.
 
-        constraint: of the raw table; column: where a value is missing that must be there.
+        constraint: of the raw table, None where no partition takes the row; column: where a value
+        is missing that must be there.
         """
-        rule = self.shape.rules.get(constraint or "")
+        rule = None if column else self.shape.rules.get(constraint or NO_PARTITION)
         if rule is not None:
             name, says, broken = rule.column, rule.says, f"not ({rule.holds})"
         else:

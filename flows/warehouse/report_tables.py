@@ -1,14 +1,15 @@
 """Users and telemetry into raw, in sets. All of it runs in the transaction of one import."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import LiteralString
 
 import psycopg
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from flows.report_sources.copy_stream import copy_in
 from flows.report_sources.shapes import EVENTS, USERS
-from flows.report_sources.source_table import in_window
+from flows.report_sources.source_table import Extent, in_window
 from flows.warehouse.report_imports import Wanted
 
 _USERS = SQL(", ").join(map(Identifier, USERS.names))
@@ -90,11 +91,26 @@ _UNKNOWN = f"not {_KNOWN}"
 # Days that an import may have changed: those it has events of, and those it replaced.
 _MARK_DAYS = """
 insert into raw.telemetry_days (day, import_id)
-select
-    day::date,
+select distinct
+    day,
     %(import_id)s
-from unnest(%(days)s::text[]) as given (day)
+from ({days}) as changed
 on conflict (day) do update set import_id = excluded.import_id
+"""
+
+_DAYS_BETWEEN = """
+select generate_series(%(first)s::text::date, %(last)s::text::date, interval '1 day')::date as day
+"""
+_MONTHS_BETWEEN = """
+select generate_series(
+    date_trunc('month', %(first)s::text::date), %(last)s::text::date, interval '1 month'
+)::date as day
+"""
+_DAYS_GIVEN = "select unnest(%(days)s::text[])::date as day"
+_DAYS_OF_INCOMING = """
+select (event_timestamp at time zone 'UTC')::date as day from incoming_events
+union all
+select unnest(%(days)s::text[])::date
 """
 
 _MARK_WINDOW = """
@@ -107,8 +123,9 @@ where day >= coalesce((%(window_start)s::timestamptz at time zone 'UTC')::date, 
 
 @dataclass(frozen=True, slots=True)
 class UserChanges:
-    """Of a reload of the users. removed: ids that the CRM has no more."""
+    """Of a reload of the users. read: rows that came; removed: ids that the CRM has no more."""
 
+    read: int
     added: int
     changed: int
     removed: Sequence[int]
@@ -122,7 +139,7 @@ def replace_users(
         "create temporary table incoming_users (like raw.crm_users including constraints,"
         " primary key (user_id)) on commit drop"
     )
-    copy_in(connection, _COPY_USERS.format(_USERS), blocks)
+    read = copy_in(connection, _COPY_USERS.format(_USERS), blocks)
     connection.execute("analyze incoming_users")
     others = [name for name in USERS.names if name != USERS.key]
     query = SQL(_REPLACE_USERS).format(
@@ -136,25 +153,24 @@ def replace_users(
         0,
         None,
     )
-    return UserChanges(added, changed, removed or ())
+    return UserChanges(read, added, changed, removed or ())
 
 
 @dataclass(frozen=True, slots=True)
 class EventChanges:
     """Of an import of telemetry. read: events that came; orphans: how many events were moved out of
-    the count, of this import or of users who went; days: on which events of other places went or
-    came. A day is text, for a wrong clock can be beyond any calendar.
+    the count, of this import or of users who went.
     """
 
     read: int
     orphans: int
-    days: frozenset[str]
 
 
 def replace_events(
     connection: psycopg.Connection,
     import_id: int,
     wanted: Wanted,
+    extent: Extent,
     users: UserChanges,
     blocks: Iterable[bytes],
     on_bytes: Callable[[int], None],
@@ -162,54 +178,76 @@ def replace_events(
     """Take in the events that were asked for, in place of those that stood there.
 
     Events of users whom the CRM does not have are moved out of the count, and those of users who
-    came back into it. blocks: of binary COPY, with import_id behind the columns.
+    came back into it; every day of which something may have changed is marked. blocks: of binary
+    COPY, with import_id behind the columns.
     """
-    take = _take_saved if wanted.saved_since is not None else _take_window
-    read, orphans, moves = take(connection, import_id, wanted, blocks, on_bytes)
+    if wanted.saved_since is None:
+        changes = _take_window(connection, import_id, wanted, extent, blocks, on_bytes)
+    else:
+        changes = _take_saved(connection, import_id, blocks, on_bytes)
     if users.removed:
         gone = SQL("events.user_id = any({})").format(Literal(list(users.removed)))
         went = _move(connection, *_OUT, gone)
-        orphans += sum(went.values())
-        moves = moves | went
+        _mark_days(connection, import_id, _DAYS_GIVEN, days=list(went))
+        changes = replace(changes, orphans=changes.orphans + sum(went.values()))
     if users.added:
-        moves = moves | _move(connection, *_IN, SQL(_KNOWN))
-    return EventChanges(read, orphans, frozenset(moves))
+        came = _move(connection, *_IN, SQL(_KNOWN))
+        _mark_days(connection, import_id, _DAYS_GIVEN, days=list(came))
+    return changes
+
+
+def add_months(connection: psycopg.Connection, extent: Extent) -> int:
+    """Make the partitions that these events lack; how many they were. No reader is locked out."""
+    days = _MONTHS_BETWEEN if extent.days is None else _DAYS_GIVEN
+    row = connection.execute(
+        SQL("select raw.add_telemetry_months(array(select day from ({}) as wanted))").format(
+            SQL(days)
+        ),
+        _edges(extent),
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _take_window(
     connection: psycopg.Connection,
     import_id: int,
     wanted: Wanted,
+    extent: Extent,
     blocks: Iterable[bytes],
     on_bytes: Callable[[int], None],
-) -> tuple[int, int, dict[str, int]]:
+) -> EventChanges:
     window = in_window(wanted.window_start, wanted.window_end)
     for table in _PLACES:
         connection.execute(SQL("delete from raw.{} where {}").format(Identifier(table), window))
     connection.execute(_MARK_WINDOW, {"import_id": import_id} | asdict(wanted))
+    _mark_days(
+        connection,
+        import_id,
+        _DAYS_BETWEEN if extent.days is None else _DAYS_GIVEN,
+        **_edges(extent),
+    )
     into = _COPY_EVENTS.format(Identifier("raw", _PLACES[0]), _EVENTS)
     read = copy_in(connection, into, blocks, on_bytes)
     fresh = SQL("events.import_id = {} and {} and {}").format(import_id, window, SQL(_UNKNOWN))
-    # Those that went stood in the window, whose days are marked.
     orphans = sum(_move(connection, *_OUT, fresh).values())
-    if not wanted.is_windowed:
-        return read, orphans, {}
-    ids = SQL(" union all ").join(
-        SQL("select id from raw.{} where import_id = {} and {}").format(
-            Identifier(table), import_id, window
+    if wanted.is_windowed:
+        ids = SQL(" union all ").join(
+            SQL("select id from raw.{} where import_id = {} and {}").format(
+                Identifier(table), import_id, window
+            )
+            for table in _PLACES
         )
-        for table in _PLACES
-    )
-    return read, orphans, _delete_moved(connection, import_id, ids)
+        moved = _delete_moved(connection, import_id, ids)
+        _mark_days(connection, import_id, _DAYS_GIVEN, days=list(moved))
+    return EventChanges(read, orphans)
 
 
 def _take_saved(
     connection: psycopg.Connection,
     import_id: int,
-    _wanted: Wanted,
     blocks: Iterable[bytes],
     on_bytes: Callable[[int], None],
-) -> tuple[int, int, dict[str, int]]:
+) -> EventChanges:
     connection.execute(
         "create temporary table incoming_events (like raw.telemetry_events including constraints)"
         " on commit drop"
@@ -224,20 +262,21 @@ def _take_saved(
         ).rowcount
         for table, condition in zip(_PLACES, (_KNOWN, _UNKNOWN), strict=True)
     }
-    return read, inserted[_PLACES[1]], moved
+    _mark_days(connection, import_id, _DAYS_OF_INCOMING, days=list(moved))
+    return EventChanges(read, inserted[_PLACES[1]])
 
 
-def mark_days(connection: psycopg.Connection, import_id: int, days: Iterable[str]) -> None:
+def _mark_days(
+    connection: psycopg.Connection, import_id: int, chosen: LiteralString, **values: object
+) -> None:
     """Note days of which this import may have changed something."""
-    connection.execute(_MARK_DAYS, {"import_id": import_id, "days": sorted(set(days))})
+    query = SQL(_MARK_DAYS).format(days=SQL(chosen))
+    connection.execute(query, {"import_id": import_id} | values)
 
 
-def add_months(connection: psycopg.Connection, days: Sequence[str]) -> int:
-    """Make the partitions that these days lack; how many that were. Readers are not locked out."""
-    row = connection.execute(
-        "select raw.add_telemetry_months(%s::text[]::date[])", [list(days)]
-    ).fetchone()
-    return int(row[0]) if row else 0
+def _edges(extent: Extent) -> dict[str, object]:
+    days = None if extent.days is None else list(extent.days)
+    return {"first": extent.first, "last": extent.last, "days": days}
 
 
 def _delete_moved(

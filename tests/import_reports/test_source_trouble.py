@@ -10,7 +10,7 @@ from report_databases import Databases, event
 
 from flows.errors import Forbidden, Interrupted, VendorFailed
 from flows.import_reports import import_sources
-from flows.report_sources.shapes import EVENTS, USERS
+from flows.report_sources.shapes import EVENTS, NO_PARTITION, USERS
 from flows.sandbox import prostheses
 
 
@@ -74,13 +74,15 @@ def assert_nothing_changed(databases: Databases, error: Exception) -> None:
             "telemetry",
             "update telemetry_events set event_timestamp = 'infinity'",
             "invalid_value",
-            "2 rows of telemetry_events have an event_timestamp that is no time",
+            "event_timestamp must be a time; 2 rows of telemetry_events break that, the first"
+            " with id 1",
         ),
         (
             "telemetry",
             "update telemetry_events set event_timestamp = null where id = 3",
             "invalid_value",
-            "1 rows of telemetry_events have an event_timestamp that is no time",
+            "event_timestamp must be a time; 1 rows of telemetry_events break that, the first"
+            " with id 3",
         ),
         (
             "crm",
@@ -138,7 +140,8 @@ def test_the_rules_are_those_of_the_raw_tables(imported):
         "select conname from pg_constraint where contype = 'c' and conrelid = any(%s::regclass[])",
         ["raw.crm_users", "raw.telemetry_events"],
     )
-    assert {name for (name,) in found} == {*USERS.rules, *EVENTS.rules} == set(BROKEN)
+    with_a_name = {*USERS.rules, *EVENTS.rules} - {NO_PARTITION}
+    assert {name for (name,) in found} == with_a_name == set(BROKEN)
 
 
 @pytest.mark.parametrize("source", ["CRM", "TELEMETRY"])
