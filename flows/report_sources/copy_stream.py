@@ -1,5 +1,6 @@
 """COPY of one server straight into COPY of another: bytes, never rows."""
 
+import time
 from collections.abc import Callable, Generator, Iterable
 from select import select
 
@@ -11,6 +12,8 @@ from flows.stopping import LOOK_UP_S, demand_going_on
 
 #: Rows are handed on in blocks of this: the server sends each in a message of its own.
 _BLOCK_BYTES = 128 * 1024
+#: A source that lives and sends nothing for so long hangs; looking for the first row takes a while.
+SILENCE_S = 900.0
 
 
 def copy_out(connection: psycopg.Connection, query: Composable) -> Generator[bytes, None, int]:
@@ -27,6 +30,7 @@ def copy_out(connection: psycopg.Connection, query: Composable) -> Generator[byt
         raise psycopg.errors.error_from_result(begun)
     rows: list[memoryview] = []
     size = 0
+    heard_at = time.monotonic()
     while True:
         length, row = server.get_copy_data(1)
         if length > 0:
@@ -36,9 +40,13 @@ def copy_out(connection: psycopg.Connection, query: Composable) -> Generator[byt
                 yield b"".join(rows)
                 rows.clear()
                 size = 0
+                heard_at = time.monotonic()
         elif length == 0:
             demand_going_on()
-            select([server.socket], [], [], LOOK_UP_S)
+            if select([server.socket], [], [], LOOK_UP_S)[0]:
+                heard_at = time.monotonic()
+            elif time.monotonic() - heard_at > SILENCE_S:
+                raise psycopg.OperationalError(f"nothing came for {SILENCE_S:.0f} s")
             server.consume_input()
         else:
             break

@@ -1,5 +1,7 @@
 """Whatever a source does, the old data stand whole, and the error says what to do."""
 
+import os
+import signal
 import threading
 import time
 
@@ -10,6 +12,7 @@ from report_databases import Databases, event
 
 from flows.errors import Forbidden, Interrupted, VendorFailed
 from flows.import_reports import import_sources
+from flows.report_sources import copy_stream
 from flows.report_sources.shapes import EVENTS, NO_PARTITION, USERS
 from flows.sandbox import prostheses
 
@@ -216,3 +219,37 @@ def test_a_stream_that_is_cut_is_read_anew(large, times, status):
     assert statuses[0] == "failed"
     assert statuses[-1] == status
     assert len(large.kept()) == (200_000 if status == "imported" else 0)
+
+
+def test_a_source_that_hangs_in_the_middle_is_read_anew(large, monkeypatch):
+    """Its connection lives, and nothing comes: after a while that counts as cut."""
+    monkeypatch.setattr(copy_stream, "SILENCE_S", 1.0)
+    stopped: list[int] = []
+
+    def stop() -> None:
+        while not stopped:
+            stopped.extend(
+                pid
+                for (pid,) in query(
+                    large.telemetry,
+                    "select pid from pg_stat_activity where datname = current_database()"
+                    " and query like 'copy%' and state = 'active' and wait_event = 'ClientWrite'",
+                )
+            )
+        os.kill(stopped[0], signal.SIGSTOP)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    try:
+        assert import_sources().events == 200_000
+    finally:
+        thread.join()
+        os.kill(stopped[0], signal.SIGCONT)
+    assert large.imports() == [
+        (
+            "failed",
+            "the telemetry database does not answer: nothing came for 1 s. Nothing is replaced;"
+            " run again later",
+        ),
+        ("imported", None),
+    ]

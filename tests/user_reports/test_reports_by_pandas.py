@@ -1,6 +1,8 @@
 """Both reports of random telemetry, against plain counting in pandas, to the second."""
 
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from datetime import datetime, timedelta
 
@@ -175,3 +177,31 @@ def test_a_build_that_stopped_between_the_tables_is_reported_of_its_events(sent,
     report = count_user(NOBODY)
     build("user_prosthesis_daily")
     assert count_user(NOBODY) == report
+
+
+def test_a_report_is_of_the_old_state_or_the_new_one(databases: Databases):
+    """Asked again and again while an import and a build go on, it mixes nothing."""
+    numbers = random.Random(7)
+    databases.set_users(USERS)
+    databases.set_events(drawn(numbers, 1, 60))
+    import_and_build()
+    before = count_user(1)
+    databases.set_events(drawn(numbers, 40, 90))
+    seen = []
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            seen.append(count_user(1, before.start, before.end))
+
+    with ThreadPoolExecutor(1) as readers:
+        reader = readers.submit(ask)
+        try:
+            import_and_build()
+        finally:
+            done.set()
+            reader.result()
+    after = count_user(1, before.start, before.end)
+    assert before != after
+    assert [report for report in seen if report not in (before, after)] == []
+    assert seen[0] == before
