@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-all soak lint bench bench-dau bench-reports clean
+.PHONY: help demo serve test soak lint lint-types lint-text bench bench-dau bench-reports clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s  %s\n", $$1, $$2}' Makefile
@@ -16,22 +16,25 @@ demo: $(INSTALLED) ## the whole way on embedded servers, with a summary and a st
 serve: $(INSTALLED) ## sandbox, Prefect server with UI, worker and all deployments, until Ctrl-C
 	@exec $(PYTHON) -m flows.sandbox.serve
 
-test: $(INSTALLED) ## the tests, two at a time, on embedded servers of their own (make test ARGS='-k ledger -x')
+test: $(INSTALLED) ## all tests, two at a time, on embedded servers of their own (make test ARGS='-k ledger -x')
 	$(PYTHON) -m pytest -n 2 --dist worksteal $(ARGS)
-
-test-all: $(INSTALLED) ## those, and the slow ones that CI leaves out
-	$(PYTHON) -m pytest -n 2 --dist worksteal -m 'not soak' $(ARGS)
 
 soak: $(INSTALLED) ## hours: 20,000 histories, over 100 kills, every fault several times
 	SOAK_HISTORIES=20000 $(PYTHON) -m pytest tests/dbt_project/test_any_schedule.py $(ARGS)
 	$(PYTHON) -m pytest -m soak $(ARGS)
 
 lint: $(INSTALLED) ## ruff (format and check), mypy strict on flows/, sqlfluff on the SQL, pip-audit
+	@$(MAKE) --no-print-directory --jobs 2 lint-types lint-text
+
+# mypy takes most of the time, on one core: the others run beside it.
+lint-types: $(INSTALLED)
+	$(PYTHON) -m mypy
+
+lint-text: $(INSTALLED)
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
-	$(PYTHON) -m mypy
 	$(PYTHON) .ci/audit.py
-	$(PYTHON) -m sqlfluff lint --processes 2 --disable-progress-bar $(wildcard dbt_project/models dbt_project/tests dbt_project/analyses)
+	$(PYTHON) -m sqlfluff lint --disable-progress-bar $(wildcard dbt_project/models dbt_project/tests dbt_project/analyses)
 
 bench: $(INSTALLED) ## measure archive, load and transform
 	$(PYTHON) -m benchmarks

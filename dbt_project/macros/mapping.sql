@@ -4,17 +4,24 @@
     Nothing else in the project lists property names. Unit tests override this macro.
 #}
 {% macro mapped_columns() -%}
-    {%- set columns = [] -%}
-    {%- if execute -%}
-        {%- for kind in ('permanent', 'changeable') -%}
-            {%- for column in mapping_model(kind).columns.values() -%}
-                {%- set meta = column.get('config', {}).get('meta') or column.get('meta') or {} -%}
-                {%- if meta.get('keys') -%}
-                    {%- do columns.append(mapped_column(kind, column, meta)) -%}
-                {%- endif -%}
-            {%- endfor -%}
-        {%- endfor -%}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
+    {#- every mark holds the mapping: it is read out of the project once a build, and kept beside its graph -#}
+    {%- if 'mapped_columns' not in graph -%}
+        {%- do graph.update({'mapped_columns': columns_in_mapping()}) -%}
     {%- endif -%}
+    {{ return(graph['mapped_columns']) }}
+{%- endmacro %}
+
+{% macro columns_in_mapping() -%}
+    {%- set columns = [] -%}
+    {%- for kind in ('permanent', 'changeable') -%}
+        {%- for column in mapping_model(kind).columns.values() -%}
+            {%- set meta = column.get('config', {}).get('meta') or column.get('meta') or {} -%}
+            {%- if meta.get('keys') -%}
+                {%- do columns.append(mapped_column(kind, column, meta)) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
     {{ return(columns) }}
 {%- endmacro %}
 
