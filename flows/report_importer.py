@@ -14,19 +14,15 @@ from flows.errors import DwhHelperError, VendorFailed
 from flows.import_progress import ImportProgress
 from flows.patience import passes, patiently
 from flows.report_sources.shapes import EVENTS, USERS
-from flows.report_sources.source_table import (
-    Extent,
-    SourceTable,
-    SourceTrouble,
-    in_window,
-    saved_since,
-)
+from flows.report_sources.source_table import Extent, SourceTable, condition_of
+from flows.report_sources.source_trouble import SourceTrouble
+from flows.report_sources.wanted import Wanted
 from flows.settings import Crm, Dwh, Telemetry
 from flows.stopping import pause
 from flows.warehouse import report_imports, report_tables
 from flows.warehouse.connection import connect, describe, warehouse_errors
 from flows.warehouse.migrate import migrate
-from flows.warehouse.report_imports import EFFECT_LOCK, IMPORT_LOCK, Wanted
+from flows.warehouse.report_imports import EFFECT_LOCK, IMPORT_LOCK
 from flows.warehouse.report_tables import EventChanges, UserChanges
 
 #: Of an event in binary COPY; only progress goes by it.
@@ -116,7 +112,11 @@ class _Importer:
         newest = report_imports.saved_up_to(connection)
         if newest is None:
             return Wanted()
-        return Wanted(saved_since=newest - timedelta(hours=self.telemetry.lookback_hours))
+        return Wanted(saved_since=newest - self._lookback)
+
+    @property
+    def _lookback(self) -> timedelta:
+        return timedelta(hours=self.telemetry.lookback_hours)
 
     def _run(self, connection: psycopg.Connection, import_id: int, wanted: Wanted) -> Imported:
         started = time.monotonic()
@@ -127,12 +127,8 @@ class _Importer:
                 *(f"crm.{users.name}.{name}" for name in users.check_columns()),
                 *(f"telemetry.{events.name}.{name}" for name in events.check_columns()),
             )
-            condition = (
-                in_window(wanted.window_start, wanted.window_end)
-                if wanted.saved_since is None
-                else saved_since(wanted.saved_since)
-            )
-            extent = events.extent(condition)
+            condition = condition_of(wanted)
+            extent = events.extent(wanted)
             # Ahead of the transaction: empty partitions are no half state.
             report_tables.add_months(connection, extent)
             more = SQL("{}::bigint").format(Literal(import_id))
@@ -163,7 +159,7 @@ class _Importer:
                     connection,
                     import_id,
                     events=event_changes.read,
-                    saved_up_to=_saved_up_to(wanted, extent),
+                    saved_up_to=_saved_up_to(wanted, extent, self._lookback),
                 )
         return Imported(
             import_id=import_id,
@@ -206,11 +202,12 @@ def _demand_all(table: SourceTable, read: int) -> None:
         )
 
 
-def _saved_up_to(wanted: Wanted, extent: Extent) -> datetime | None:
+def _saved_up_to(wanted: Wanted, extent: Extent, lookback: timedelta) -> datetime | None:
     """Up to when all events are here now; of a window alone nothing is known."""
     if wanted.is_windowed:
         return None
-    return extent.saved_up_to or wanted.saved_since
+    before = None if wanted.saved_since is None else wanted.saved_since + lookback
+    return max((at for at in (before, extent.saved_up_to) if at is not None), default=None)
 
 
 def _note_failure(connection: psycopg.Connection, import_id: int, error: BaseException) -> None:

@@ -1,7 +1,6 @@
 """One table of somebody else's database, read in one snapshot by binary COPY."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -9,12 +8,13 @@ from typing import Self
 import psycopg
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from flows.errors import DwhHelperError, Forbidden, Interrupted, VendorFailed
-from flows.patience import passes
+from flows.errors import Interrupted
 from flows.report_sources.copy_stream import copy_out
 from flows.report_sources.shapes import NO_PARTITION, Shape
+from flows.report_sources.source_trouble import source_trouble
+from flows.report_sources.wanted import Wanted
 from flows.settings import Crm, Telemetry
-from flows.warehouse.connection import describe, open_session
+from flows.warehouse.connection import open_session
 
 # Who waits for a lock there holds up nobody, but should be told.
 _LOCK_TIMEOUT = "select set_config('lock_timeout', '60s', false)"
@@ -54,10 +54,13 @@ select exists (
 _USUAL_MONTHS = 600
 
 _EXTENT = """
-with edges as materialized (
+with events as {materialized} (
+    {events}
+),
+edges as materialized (
     select
-        (select min(event_timestamp) from ({events}) as events) as first,
-        (select max(event_timestamp) from ({events}) as events) as last
+        (select min(event_timestamp) from events) as first,
+        (select max(event_timestamp) from events) as last
 )
 select
     isfinite(first) and isfinite(last),
@@ -68,12 +71,13 @@ select
         when isfinite(first) and isfinite(last)
             then (last - first) > {usual_months} * interval '1 month'
     end,
-    (
-        select max(saved_ts) from ({events}) as events
-        -- a clock that is ahead must not hide what is saved until then
-        where saved_ts between '1970-01-01' and now()
-    )
+    {saved_up_to}
 from edges
+"""
+
+# A clock that is ahead must not hide what is saved until then.
+_SAVED_UP_TO = """
+(select max(saved_ts) from events where saved_ts between '1970-01-01' and now())
 """
 
 _DAYS = """
@@ -94,51 +98,6 @@ class Extent:
     last: str | None
     days: tuple[str, ...] | None
     saved_up_to: datetime | None
-
-
-class SourceTrouble(Exception):
-    """The source broke off or cannot be reached. error: its own; told to people by `as_error`."""
-
-    def __init__(self, source: str, error: psycopg.Error) -> None:
-        super().__init__(describe(error, f"the {source} database"))
-        self.source = source
-        self.error = error
-
-    @property
-    def passes(self) -> bool:
-        """Whether it is likely gone in some seconds."""
-        return passes(self.error)
-
-    def as_error(self) -> DwhHelperError:
-        """What the caller may do about it."""
-        state = self.error.sqlstate or ""
-        # Refusals at the start of a session have no SQLSTATE here, only these words.
-        is_refused = state[:2] in ("28", "3D") or state in ("42501", "3F000")
-        if is_refused or (not state and "FATAL:" in str(self.error) and not self.passes):
-            return Forbidden(
-                f"{self}. Look at {self.source.upper()}_DATABASE_URL and at the rights of its user:"
-                " it needs to connect and to select from the table",
-                vendor=self.source,
-            )
-        if isinstance(self.error, psycopg.DataError):
-            return Interrupted(
-                f"{self.source}: a value does not fit the type that its column has here. {self}."
-                " Nothing is replaced; mend the value there and run again",
-                reason="invalid_value",
-                file_key=None,
-            )
-        return VendorFailed(
-            f"{self}. Nothing is replaced; run again later", vendor=self.source, status=None
-        )
-
-
-@contextmanager
-def source_trouble(source: str) -> Iterator[None]:
-    """Tell errors of the source from those of the warehouse."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise SourceTrouble(source, error) from None
 
 
 class SourceTable:
@@ -204,10 +163,17 @@ class SourceTable:
         self._check_key(place)
         return tuple(name for name in found if name not in self.shape.names)
 
-    def extent(self, condition: Composable) -> Extent:
-        """Where the events lie that meet the condition: of indexes, where the table has them."""
-        events = self._query(condition)
-        query = SQL(_EXTENT).format(events=events, usual_months=Literal(_USUAL_MONTHS))
+    def extent(self, wanted: Wanted) -> Extent:
+        """Where the events lie, by the source's indexes where it has them."""
+        events = self._query(condition_of(wanted))
+        query = SQL(_EXTENT).format(
+            events=events,
+            # Indexes of one column give its ends at once; beside a condition on another column
+            # they would be read from an end to where the condition begins to hold.
+            materialized=SQL("materialized" if wanted.saved_since else "not materialized"),
+            saved_up_to=SQL("null" if wanted.is_windowed else _SAVED_UP_TO),
+            usual_months=Literal(_USUAL_MONTHS),
+        )
         with source_trouble(self.source):
             is_finite, first, last, is_wide, saved_up_to = self._connection.execute(
                 query
@@ -312,6 +278,8 @@ def in_window(start: datetime | None, end: datetime | None) -> Composable:
     return SQL(" and ").join(edges) if edges else SQL("true")
 
 
-def saved_since(moment: datetime) -> Composable:
-    """Events that the telemetry database took in since then, as SQL."""
-    return SQL("saved_ts >= {}").format(Literal(moment))
+def condition_of(wanted: Wanted) -> Composable:
+    """The events that an import takes, as SQL."""
+    if wanted.saved_since is None:
+        return in_window(wanted.window_start, wanted.window_end)
+    return SQL("saved_ts >= {}").format(Literal(wanted.saved_since))

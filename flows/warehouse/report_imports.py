@@ -1,9 +1,10 @@
 """All reads and writes of raw.report_imports, the ledger of imports of users and telemetry."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
+
+from flows.report_sources.wanted import Wanted
 
 #: Held by an import from its start on, for its session: the next one waits, so that a greater
 #: import_id is always a later state of the sources.
@@ -38,37 +39,21 @@ set status = 'failed', error = %s, finished_at = clock_timestamp()
 where import_id = %s
 """
 
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which events an import takes: of a half-open window, or saved since then, or all of them."""
-
-    window_start: datetime | None = None
-    window_end: datetime | None = None
-    saved_since: datetime | None = None
-
-    @property
-    def is_windowed(self) -> bool:
-        """Whether it says nothing of events outside of a window."""
-        return self.window_start is not None or self.window_end is not None
-
-    def __str__(self) -> str:
-        if self.saved_since is not None:
-            return f"events saved since {self.saved_since:%Y-%m-%d %H:%M:%S} UTC"
-        if not self.is_windowed:
-            return "all events"
-        edges = (
-            "" if edge is None else f" {word} {edge:%Y-%m-%d %H:%M:%S} UTC"
-            for word, edge in (("from", self.window_start), ("to before", self.window_end))
-        )
-        return f"events{''.join(edges)}"
+_SAVED_UP_TO = """
+select saved_up_to
+from raw.report_imports
+where status = 'imported' and window_start is null and window_end is null
+order by import_id desc
+limit 1
+"""
 
 
 def saved_up_to(connection: psycopg.Connection) -> datetime | None:
-    """Up to when all saved events are here; None where no import took them all."""
-    row = connection.execute(
-        "select max(saved_up_to) from raw.report_imports where status = 'imported'"
-    ).fetchone()
+    """Up to when all saved events are here; None where no import took them all, or there were none.
+
+    The last import says so, not the greatest time: a source can be set back.
+    """
+    row = connection.execute(_SAVED_UP_TO).fetchone()
     return row[0] if row else None
 
 

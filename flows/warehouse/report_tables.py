@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from flows.report_sources.copy_stream import copy_in
 from flows.report_sources.shapes import EVENTS, USERS
 from flows.report_sources.source_table import Extent, in_window
-from flows.warehouse.report_imports import Wanted
+from flows.report_sources.wanted import Wanted
 
 _USERS = SQL(", ").join(map(Identifier, USERS.names))
 _EVENTS = SQL(", ").join(map(Identifier, EVENTS.names))

@@ -43,11 +43,11 @@ class Expected:
             taken = source
             self.events.clear()
         self.events |= {row[0]: row for row in taken}
-        if not isinstance(way, tuple) or way == (None, None):
-            # of nothing that came, an increment still knows all up to where it began
-            newest = max((row[8] for row in taken), default=None)
-            known = [moment for moment in (self.saved_up_to, newest) if moment is not None]
-            self.saved_up_to = max(known, default=None)
+        newest = max((row[8] for row in taken), default=None)
+        if way == "saved" and self.saved_up_to is not None:
+            self.saved_up_to = max(self.saved_up_to, newest or self.saved_up_to)
+        elif not isinstance(way, tuple) or way == (None, None):
+            self.saved_up_to = newest
 
     def drop(self, start: datetime | None, end: datetime | None) -> None:
         self.events = {
