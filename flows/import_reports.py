@@ -19,9 +19,7 @@ from flows.report_importer import Imported, run_import
 from flows.run_log import run_log
 from flows.settings import Crm, Dwh, Telemetry
 from flows.transform import build
-
-#: The models that are made of these two sources, in dbt's own words.
-MODELS = "tag:reports"
+from flows.warehouse.dbt_build import REPORTS
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +94,7 @@ def import_reports(
     run_log().info("%s", result)
     create_markdown_artifact(key="reports-import", markdown=as_markdown(result))
     if build_models:
-        build(MODELS, say=run_log().info)
+        build(REPORTS, say=run_log().info)
     return result
 
 

@@ -210,11 +210,13 @@ def appmetrica(
 ) -> Iterator[AppMetricaSimulator]:
     """An AppMetrica without rows, with one application; all its variables lead to it.
 
+    Its application is of Moscow, or of the zone that a test gives by `parametrize(indirect=True)`.
     Fill it with add_rows, spoil it with inject, move its clock with set_now.
     """
     if "settings_env" in request.fixturenames:
         request.getfixturevalue("settings_env")
-    with AppMetricaSimulator([Application(1111, "appmetrica-token")]) as simulator:
+    zone = getattr(request, "param", "Europe/Moscow")
+    with AppMetricaSimulator([Application(1111, "appmetrica-token", zone)]) as simulator:
         monkeypatch.setenv("APPMETRICA_BASE_URL", simulator.base_url)
         monkeypatch.setenv("APPMETRICA_API_KEY", "appmetrica-token")
         monkeypatch.setenv("APPMETRICA_APPLICATION_ID", "1111")

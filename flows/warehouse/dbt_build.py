@@ -27,6 +27,8 @@ GATE = "property_findings"
 RECONCILIATION = "reconciliation"
 #: With its parts, which dbt would compile for nothing.
 WITHOUT_RECONCILIATION = ("--exclude", RECONCILIATION, "path:models/intermediate/reconciliation")
+#: The models of user reports: who imports no users and no telemetry has nothing to build there.
+REPORTS = "tag:reports"
 #: Held to the end of the transaction: a session's lock outlives a closed connection by a moment.
 BUILD_LOCK = "pg_try_advisory_xact_lock(hashtext('dwh_helper build'), hashtext('dwh'))"
 #: Builds take minutes; whoever waits longer than this should look at who holds the lock.
@@ -103,7 +105,7 @@ def _invoke(
         # run_results.json would keep the server's messages, and with them values, on the disk.
         "--no-write-json",
         *(("--select", *select.split()) if select else ()),
-        *(() if RECONCILIATION in (select or "") else WITHOUT_RECONCILIATION),
+        *_exclusions(select, settings),
         *(("--full-refresh",) if full_refresh else ()),
     ]
     with _settings_in_environment(settings), _sigterm_as_ctrl_c():
@@ -117,6 +119,25 @@ def _invoke(
     if results is None:
         raise BuildFailed(redact(f"dbt could not start: {answer.exception}"))
     return [_outcome(result) for result in results]
+
+
+def _exclusions(select: str | None, settings: Dwh) -> list[str]:
+    """What a build leaves out that nobody asked for, in dbt's words."""
+    excluded = [] if RECONCILIATION in (select or "") else [*WITHOUT_RECONCILIATION]
+    if not select and not _has_imports(settings):
+        excluded.append(REPORTS)  # behind --exclude: without a choice reconciliation is left out
+    return excluded
+
+
+def _has_imports(settings: Dwh) -> bool:
+    url = settings.database_url.get_secret_value()
+    with warehouse_errors(), connect(url, autocommit=True) as connection:
+        if connection.execute("select to_regclass('raw.report_imports')").fetchone() == (None,):
+            return False
+        row = connection.execute(
+            "select exists (select from raw.report_imports where status = 'imported')"
+        ).fetchone()
+        return bool(row and row[0])
 
 
 @contextmanager

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from report_databases import Databases, event
 
-from flows.import_reports import MODELS, import_sources
+from flows.import_reports import import_sources
 from flows.transform import build
-from flows.warehouse.dbt_build import DBT_PROJECT
+from flows.warehouse.dbt_build import DBT_PROJECT, REPORTS
 
 ANALYSES = sorted(path.stem for path in (DBT_PROJECT / "analyses").glob("*.sql"))
 EVENTS = [
@@ -59,7 +59,7 @@ def compiled(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> 
     databases.set_users([1, 2, 3], country="Peru")
     databases.set_events(EVENTS)
     import_sources()
-    build(MODELS)
+    build(REPORTS)
     target = tmp_path_factory.mktemp("compiled")
     arguments = [
         *("compile", "--select", "resource_type:analysis", "--target-path", str(target)),

@@ -15,7 +15,7 @@ from raw_loads import query
 from report_databases import DAY, Databases, Event, event
 
 from flows.errors import EmptyRange, UnknownUser
-from flows.import_reports import MODELS, import_sources
+from flows.import_reports import import_sources
 from flows.report_user import count_user
 from flows.report_users import SCHEMA, _query
 from flows.settings import Dwh
@@ -23,6 +23,7 @@ from flows.transform import build
 from flows.user_reports.figures import open_tables
 from flows.user_reports.parquet_stream import write_parquet
 from flows.user_reports.span import Span
+from flows.warehouse.dbt_build import REPORTS
 
 USERS = (1, 2, 3)
 NOBODY = 4
@@ -80,7 +81,7 @@ def sent(databases: Databases) -> pd.DataFrame:
 
 def import_and_build(*window: datetime, incremental: bool = False) -> None:
     import_sources(*window, incremental=incremental)
-    build(MODELS)
+    build(REPORTS)
 
 
 def assert_equal(found: list[tuple], expected: list[tuple]) -> None:
@@ -153,7 +154,7 @@ def test_a_report_of_all_users_equals_pandas(
 def test_tables_built_step_by_step_are_those_of_a_full_refresh(sent: pd.DataFrame, databases):
     """Windows, increments and vanished users leave nothing that a full refresh would not make."""
     before = tables(databases)
-    build(MODELS, full_refresh=True)
+    build(REPORTS, full_refresh=True)
     assert tables(databases) == before
     assert len(before["telemetry_events"]) == len(sent)
 

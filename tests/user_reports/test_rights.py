@@ -12,10 +12,10 @@ from raw_loads import query
 from report_databases import Databases, event
 
 from flows.errors import WarehouseFailed
-from flows.import_reports import MODELS, import_sources
+from flows.import_reports import import_sources
 from flows.report_user import count_user
 from flows.transform import build
-from flows.warehouse.dbt_build import DBT_PROJECT
+from flows.warehouse.dbt_build import DBT_PROJECT, REPORTS
 from flows.warehouse.migrate import migrate
 
 PERSONAL = ("name", "email", "phone", "address")
@@ -56,7 +56,7 @@ def test_a_loader_imports_and_a_builder_builds(be, databases: Databases):
     assert import_sources(incremental=True).events == 2
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         query(be("dwh_transformer"), "delete from raw.crm_users")
-    assert {node.status for node in build(MODELS).nodes} <= {"success", "pass"}
+    assert {node.status for node in build(REPORTS).nodes} <= {"success", "pass"}
     assert count_user(1).total_events == 2
 
 
@@ -64,7 +64,7 @@ def test_analysts_see_no_personal_column(be, databases: Databases):
     """Neither in raw nor in reports, whatever build it was; all else they see."""
     be("dwh_transformer")
     for full_refresh in (False, True):
-        build(MODELS, full_refresh)
+        build(REPORTS, full_refresh)
         analyst = be("dwh_analyst")
         assert_hidden(analyst, "raw.crm_users", "present_since")
         assert_hidden(analyst, "reports.users", "present_since_import")
@@ -82,7 +82,7 @@ def test_a_setting_shows_them_and_hides_them_again(be, monkeypatch: pytest.Monke
     """From the next build on, the tables of reports alone."""
     be("dwh_transformer")
     monkeypatch.setenv("DWH_ANALYSTS_SEE_PERSONAL", "true")
-    build(MODELS)
+    build(REPORTS)
     analyst = be("dwh_analyst")
     assert query(analyst, "select name from reports.users order by 1") == [("User 1",), ("User 2",)]
     assert count_user(1).user_email == "ada@example.org"
@@ -90,7 +90,7 @@ def test_a_setting_shows_them_and_hides_them_again(be, monkeypatch: pytest.Monke
         query(analyst, "select name from raw.crm_users")
     be("dwh_transformer")
     monkeypatch.delenv("DWH_ANALYSTS_SEE_PERSONAL")
-    build(MODELS)
+    build(REPORTS)
     assert_hidden(analyst, "reports.users", "present_since_import")
 
 
@@ -98,7 +98,7 @@ def test_an_analyst_builds_copies_without_them(be, tmp_path: Path):
     """The same models in schemas of his own; what he may not read is null there."""
     analyst = be("dwh_analyst")
     done = subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", "build", "--select", MODELS, "--quiet"],
+        [sys.executable, "-m", "dbt.cli.main", "build", "--select", REPORTS, "--quiet"],
         cwd=DBT_PROJECT,
         env=os.environ
         | {

@@ -49,7 +49,7 @@ def test_migrate_twice_and_at_once_makes_one_schema(database_url):
         thread.join()
     migrate(database_url)
     with connect(database_url) as connection:
-        assert connection.execute("select * from raw.alembic_version").fetchall() == [("0006",)]
+        assert connection.execute("select * from raw.alembic_version").fetchall() == [("0007",)]
         assert connection.execute("show timezone").fetchone() == ("UTC",)
 
 
