@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from benchmarks.figures import Figure, figure, report
+from benchmarks.figures import AIM_GROWTH, Figure, figure, report
 from benchmarks.new_process import in_new_process, peak_mb
 
 if TYPE_CHECKING:
@@ -199,12 +199,13 @@ def report_figures(postgres: "Postgres", sizes: tuple[int, int]) -> list[Figure]
     """Milliseconds of a report over the smaller and the larger telemetry."""
     from flows.warehouse.migrate import migrate
 
-    lines, medians = [], []
+    lines, medians, peaks = [], [], []
     for events in sizes:
         sources(postgres, events)
         url = fresh(postgres)
         migrate(url)
-        imported, _ = in_new_process(import_ours)
+        imported, peak = in_new_process(import_ours)
+        peaks.append(peak)
         built = in_new_process(build_reports)
         execute(url, "vacuum analyze")
         milliseconds = report_milliseconds(url)
@@ -223,6 +224,17 @@ def report_figures(postgres: "Postgres", sizes: tuple[int, int]) -> list[Figure]
             ),
             figure(f"… the slowest of {REPORTS}", max(milliseconds), "ms"),
         ]
+    growth = peaks[-1] / peaks[0]
+    lines.append(
+        figure(
+            f"peak memory of the import of {sizes[-1]:,} events",
+            peaks[-1],
+            "MB peak",
+            ratio=growth,
+            aim=f"ratio <= {AIM_GROWTH} to {sizes[0]:,}",
+            holds=growth <= AIM_GROWTH,
+        )
+    )
     return lines
 
 

@@ -10,8 +10,8 @@ from psycopg.sql import Composable, Composed
 
 from flows.stopping import LOOK_UP_S, demand_going_on
 
-#: Rows are handed on in blocks of this, as the server sends each by itself. Four times as much takes
-#: half as long again: it leaves the cache.
+#: Rows are handed on in blocks of this, as the server sends each by itself. Four times as much is
+#: slower by a quarter: it leaves the cache.
 _BLOCK_BYTES = 32 * 1024
 #: A source that lives and sends nothing for so long hangs; looking for the first row takes a while.
 SILENCE_S = 900.0
