@@ -2,10 +2,11 @@
     How the tables of schema reports know what is new.
 
     import_reports writes users and telemetry in one transaction, and raw.telemetry_days tells which import
-    last touched a day. A model's mark is the last import that it has taken in. It stands in
-    reports.import_marks and moves in the transaction that writes the model. The mark also holds the oids of
-    the model's table and of the raw one: when one is another table than the mark knows, the model rebuilds
-    itself.
+    last touched a day. A model's mark is the last import that it has taken in whole. It stands in
+    reports.import_marks and moves in the transaction that writes the model. Beside it stands the newest import
+    that the model may show anything of: that is a later one where users were built before it, and not since.
+    The mark also holds the oids of the model's table and of the raw one: when one is another table than the
+    mark knows, the model rebuilds itself.
 
     A model holds a lock, shared, that an import needs to take effect: it sees one import, not two.
 #}
@@ -25,6 +26,7 @@
         create table if not exists {{ import_marks() }} (
             model text primary key,
             import_id bigint not null,
+            seen_import_id bigint not null,
             own_oid oid not null,
             raw_oid oid not null
         )
@@ -40,22 +42,30 @@
     )
 {%- endmacro %}
 
-{# Post-hook of every model of reports: users are of the newest import, what reads them of theirs. #}
+{#
+    Post-hook of every model of reports. A model that reads another one (config.meta.imported_by) has taken in
+    what that has; it shows what that shows, or what stands in raw (config.meta.reads_raw).
+#}
 {% macro set_import_mark() -%}
     {%- if execute -%}
     {%- set upstream = config.get('meta', {}).get('imported_by') -%}
-    insert into {{ import_marks() }} (model, import_id, own_oid, raw_oid)
+    {%- set newest -%}
+        (select coalesce(max(import_id), 0) from raw.report_imports where status = 'imported')
+    {%- endset -%}
+    insert into {{ import_marks() }} (model, import_id, seen_import_id, own_oid, raw_oid)
     select
         '{{ this.identifier }}',
-        {%- if upstream %}
-        {{ import_mark(upstream) }},
+        {{ import_mark(upstream) if upstream else newest }},
+        {%- if config.get('meta', {}).get('reads_raw') %}
+        {{ newest }},
         {%- else %}
-        (select coalesce(max(import_id), 0) from raw.report_imports where status = 'imported'),
+        (select marks.seen_import_id from {{ import_marks() }} as marks where marks.model = '{{ upstream }}'),
         {%- endif %}
         '{{ this }}'::regclass::oid,
         'raw.telemetry_events'::regclass::oid
     on conflict (model) do update set
         import_id = excluded.import_id,
+        seen_import_id = excluded.seen_import_id,
         own_oid = excluded.own_oid,
         raw_oid = excluded.raw_oid
     {%- endif -%}

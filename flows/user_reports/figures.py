@@ -58,22 +58,24 @@ SUMMED = """
 """
 
 _UNDEFINED_TABLE = "42P01"
-_MARKS = "select model, import_id from reports.import_marks"
+_MARKS = "select model, import_id, seen_import_id from reports.import_marks"
 
 
 class Tables:
     """The tables of reports at one moment, in a transaction that only reads.
 
-    taken: import that telemetry_events has taken in. are_days_behind: whether the daily table has
-    yet to follow it: a build is at work between the two, or was killed there.
+    taken: import that telemetry_events has taken in whole. are_days_behind: whether the daily table
+    has yet to follow it: a build is at work between the two, or was killed there.
     """
 
     def __init__(self, connection: psycopg.Connection) -> None:
-        marks: dict[str, int] = dict(connection.execute(_MARKS).fetchall())
+        marks: dict[str, tuple[int, int]] = {
+            model: (taken, seen) for model, taken, seen in connection.execute(_MARKS)
+        }
         if not {"users", "telemetry_events", "user_prosthesis_daily"} <= marks.keys():
             raise psycopg.errors.UndefinedTable
         self.connection = connection
-        self.taken = marks["telemetry_events"]
+        self.taken = marks["telemetry_events"][0]
         self.are_days_behind = marks["user_prosthesis_daily"] != marks["telemetry_events"]
 
 

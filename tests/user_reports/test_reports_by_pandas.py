@@ -180,6 +180,22 @@ def test_a_build_that_stopped_between_the_tables_is_reported_of_its_events(sent,
     assert count_user(NOBODY) == report
 
 
+@pytest.mark.parametrize("select", ["telemetry_events", "users telemetry_events"])
+def test_events_that_were_built_alone_are_reported_of_themselves(databases: Databases, select: str):
+    """The daily table is older, whether or not the users' is, too."""
+    numbers = random.Random(select)
+    databases.set_users(USERS)
+    databases.set_events(drawn(numbers, 1, 300))
+    import_and_build()
+    events = drawn(numbers, 1, 300)
+    databases.set_events(events)
+    import_sources()
+    build(select)
+    start, end = DAY, DAY + timedelta(days=DAYS)
+    found = [astuple(one) for one in count_user(1, start, end).prostheses]
+    assert_equal(found, plain.figures(plain.frame_of(events), 1, start, end))
+
+
 def test_a_report_is_of_the_old_state_or_the_new_one(databases: Databases):
     """Asked again and again while an import and a build go on, it mixes nothing."""
     numbers = random.Random(7)

@@ -1,7 +1,7 @@
 {{ config(
     incremental_strategy='append',
     pre_hook="{{ delete_changed_telemetry() }}",
-    meta={'clock': 'imports', 'imported_by': 'users'},
+    meta={'clock': 'imports', 'imported_by': 'users', 'reads_raw': true},
     indexes=[
         {'columns': ['id'], 'unique': true},
         {'columns': ['user_id', 'event_timestamp']},

@@ -2,7 +2,7 @@
     incremental_strategy='changed_only',
     unique_key='user_id',
     pre_hook="{{ delete_removed_users() }}",
-    meta={'clock': 'imports'},
+    meta={'clock': 'imports', 'reads_raw': true},
     indexes=[{'columns': ['user_id'], 'unique': true}],
 ) }}
 
