@@ -15,9 +15,11 @@ from urllib.parse import quote
 from uuid import UUID
 
 import pytest
+import report_databases
 from logins import as_user, make_pipeline_user
 from raw_archives import put
 from raw_loads import query
+from report_databases import source_databases
 
 from flows.errors import (
     ArchiveFailed,
@@ -33,14 +35,17 @@ from flows.errors import (
 from flows.export_amplitude import export_amplitude, export_days
 from flows.export_appmetrica import export_tables
 from flows.import_events import import_events, import_file
+from flows.import_reports import import_reports
 from flows.lake.bucket import Bucket
 from flows.load_raw import load_archives, load_raw
 from flows.load_rows import load_rows
 from flows.pipeline import pipeline
 from flows.read_rows import read_rows
+from flows.report_user import report_user
 from flows.sandbox.amplitude import WEB, AmplitudeSimulator
 from flows.sandbox.amplitude.rows import make_event
 from flows.sandbox.appmetrica import AppMetricaSimulator
+from flows.sandbox.postgres import Postgres
 from flows.sandbox.prefect_client import send_what_is_left
 from flows.sandbox.prefect_server import PrefectServer
 from flows.transform import build, transform
@@ -142,6 +147,7 @@ def test_nothing_tells(
     bucket: Bucket,
     settings_env: dict[str, str],
     flow_database_url: str,
+    postgres_server: Postgres,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     log: Everything,
@@ -235,6 +241,26 @@ def test_nothing_tells(
     assert "23514" in str(fails(Interrupted, lambda: import_events(str(file))))
     fails(Interrupted, lambda: import_file(file))
     query(flow_database_url, "alter table raw.import_events drop constraint odd")
+
+    # --- users and telemetry: a good import and a report; values that cannot be; no source at all
+    with source_databases(postgres_server, flow_database_url) as sources:
+        query(sources.crm, report_databases.USERS.replace("user_uuid uuid", "user_uuid text"))
+        query(sources.telemetry, report_databases.EVENTS)
+        sources.set_users([1], name=PATIENT, email=f"{PATIENT}@example.org", address=PATIENT)
+        sources.set_events([report_databases.event(1)])
+        for name, address in (("CRM", sources.crm), ("TELEMETRY", sources.telemetry)):
+            login = f"//postgres:{quote(PASSWORD, safe='')}@"
+            monkeypatch.setenv(f"{name}_DATABASE_URL", address.replace("//postgres@", login))
+        told.append(repr(import_reports()))
+        assert report_user(1).user_name == PATIENT
+        query(sources.telemetry, "update telemetry_events set prosthesis_type = %s", PATIENT)
+        fails(Interrupted, import_reports)
+        query(sources.crm, "update users set user_uuid = %s", PATIENT)
+        fails(Interrupted, import_reports)
+        query(sources.crm, "alter table users rename name to nickname")
+        fails(Interrupted, import_reports)
+    fails(Forbidden, import_reports)
+    told.append(repr(query(url, "select * from raw.report_imports")))
 
     # --- lines that cannot be read
     for line in (
