@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test soak lint lint-types lint-text bench bench-dau bench-reports clean
+.PHONY: help demo serve test test-all soak lint lint-types lint-text bench bench-dau bench-reports clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s  %s\n", $$1, $$2}' Makefile
@@ -16,8 +16,11 @@ demo: $(INSTALLED) ## the whole way on embedded servers, with a summary and a st
 serve: $(INSTALLED) ## sandbox, Prefect server with UI, worker and all deployments, until Ctrl-C
 	@exec $(PYTHON) -m flows.sandbox.serve
 
-test: $(INSTALLED) ## all tests, two at a time, on embedded servers of their own (make test ARGS='-k ledger -x')
+test: $(INSTALLED) ## the tests, two at a time, on embedded servers of their own (make test ARGS='-k ledger -x')
 	$(PYTHON) -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-all: $(INSTALLED) ## those, and the slow ones that CI leaves out
+	$(PYTHON) -m pytest -n 2 --dist worksteal -m 'not soak' $(ARGS)
 
 soak: $(INSTALLED) ## hours: 20,000 histories, over 100 kills, every fault several times
 	SOAK_HISTORIES=20000 $(PYTHON) -m pytest tests/dbt_project/test_any_schedule.py $(ARGS)

@@ -15,6 +15,7 @@ from flows.read_rows import HIDDEN, read_page, read_rows
 from flows.sandbox.postgres import Postgres
 from flows.settings import Dwh
 from flows.transform import build
+from flows.warehouse.dbt_build import REPORTS
 from flows.warehouse.migrate import migrate
 
 NOON = datetime(2025, 1, 6, 12, tzinfo=UTC)
@@ -39,6 +40,7 @@ def warehouse_url(postgres_server: Postgres, dbt_scratch: Path):
         sent = {"ehr_id": "P1", "gender": "f"} if number % 3 == 0 else {}
         add_load(url, f"{number}.zip", [sent], event_properties=f'{{"n": {number}}}', **columns)
     build(settings=Dwh(database_url=url))
+    build(REPORTS, settings=Dwh(database_url=url))
     yield url
     postgres_server.drop_database("flows")
 

@@ -28,7 +28,7 @@ def copy_out(connection: psycopg.Connection, query: Composable) -> Generator[byt
     server = connection.pgconn
     begun = server.exec_(query.as_bytes(connection))
     if begun.status != pq.ExecStatus.COPY_OUT:
-        raise psycopg.errors.error_from_result(begun)
+        raise _error(begun)
     rows: list[memoryview] = []
     size = 0
     heard_at = time.monotonic()
@@ -55,10 +55,16 @@ def copy_out(connection: psycopg.Connection, query: Composable) -> Generator[byt
     sent = 0
     while (result := server.get_result()) is not None:
         if result.status == pq.ExecStatus.FATAL_ERROR:
-            raise psycopg.errors.error_from_result(result)
+            raise _error(result)
         sent = result.command_tuples or 0
     yield b"".join(rows)
     return sent
+
+
+def _error(result: pq.abc.PGresult) -> psycopg.Error:
+    """Without a state no server answered: the connection is gone."""
+    error = psycopg.errors.error_from_result(result)
+    return error if error.sqlstate else psycopg.OperationalError(str(error))
 
 
 def copy_in(

@@ -68,6 +68,7 @@ def built(warehouse):
     assert build.is_clean, build
 
 
+@pytest.mark.slow
 def test_equal_rows_stay_apart_and_a_repeated_export_gives_the_same_ids(warehouse):
     """The id is made of the row and of how many equal ones stand before it in the file."""
     rows = [row(1), row(2), row(1), row(1), row(3)]
@@ -128,6 +129,7 @@ def test_an_event_stands_in_every_product_table(warehouse):
     assert warehouse.execute("select city, country from dwh.user_locations") == [("Moscow", "RU")]
 
 
+@pytest.mark.slow
 def test_a_device_is_known_from_installations_alone(warehouse):
     """Newest facts of any sign of it, and its latest installation; without the row, no device."""
     first = load(warehouse, INSTALLATIONS, "2025-01-06", installation(1, tracker_name="Campaign"))
@@ -276,6 +278,7 @@ def test_a_column_takes_other_keys_from_other_sources(warehouse, tmp_path):
     ) == [(31,)]
 
 
+@pytest.mark.slow
 def test_a_session_is_right_again_after_a_build_of_parts(warehouse):
     """An event that came anew, in another session, may be known to only some of the models."""
     before = {1: 5, 2: 5, 3: 6, 4: 6}

@@ -71,6 +71,7 @@ def test_a_second_build_is_refused_and_a_killed_one_is_made_good(warehouse):
     assert warehouse.refreshed() == incremental
 
 
+@pytest.mark.slow
 def test_a_build_between_two_models_is_at_work_too(warehouse):
     """dbt has no session between nodes; a turn that is not given back is honoured all the same."""
     warehouse.load("1.zip", ROWS)
@@ -114,6 +115,7 @@ def test_a_model_out_of_turn_writes_nothing(warehouse):
     assert warehouse.refreshed() == incremental
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mart", ["user_locations", "changeable_user_properties", "tmp_user_properties"]
 )

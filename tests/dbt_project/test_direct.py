@@ -254,6 +254,7 @@ def properties(warehouse):
     )
 
 
+@pytest.mark.slow
 def test_a_typed_record_says_nothing_of_changeable_properties(warehouse):
     """It blanks no city, makes no version, and a patient of typed records alone has no such row."""
     load_id = warehouse.load("0.zip", [event(7, 1, {"ehr_id": "P2", "city": "A"})])
@@ -268,6 +269,7 @@ def test_a_typed_record_says_nothing_of_changeable_properties(warehouse):
     exact(warehouse)
 
 
+@pytest.mark.slow
 def test_a_column_that_is_gone_or_another_type_is_a_finding(warehouse, tmp_path):
     """What was put in under the old mapping is told, not dropped, as any record is."""
     put_in(warehouse, "permanent_user_properties", {"gender": "x1"})
@@ -290,6 +292,7 @@ def test_a_column_that_is_gone_or_another_type_is_a_finding(warehouse, tmp_path)
     built(warehouse)
 
 
+@pytest.mark.slow
 def test_an_ignored_name_that_becomes_a_column_is_read_from_old_records(warehouse, tmp_path):
     """A typed record may hold a name that is ignored since its column went."""
     grown = warehouse.project.edited(

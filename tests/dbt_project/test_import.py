@@ -79,6 +79,7 @@ def test_when_the_earliest_goes_the_next_one_stands(warehouse):
     ) == [(0,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_import_first", [True, False])
 def test_the_vendor_s_own_copy_of_an_event_stands(warehouse, is_import_first):
     """It says more, and when it was uploaded."""

@@ -98,6 +98,7 @@ def test_a_withdrawn_successor_does_not_bring_back_what_was_retired(warehouse):
     assert_exact(warehouse)
 
 
+@pytest.mark.slow
 def test_a_forerunner_comes_back_when_its_admitted_successor_never_got_through(warehouse):
     """A build that died behind the gate has retired nothing: withdrawing restores the old load."""
     old = warehouse.load("a.zip", [event(1, 1, person("P1", city="A")), event(2, 2, None)])
@@ -113,6 +114,7 @@ def test_a_forerunner_comes_back_when_its_admitted_successor_never_got_through(w
     assert warehouse.rebuilt() == warehouse.marts()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_built_before", [True, False])
 @pytest.mark.parametrize("withdraws_the_second", [True, False])
 def test_of_a_file_replaced_twice_only_the_last_form_counts(
@@ -138,6 +140,7 @@ def test_of_a_file_replaced_twice_only_the_last_form_counts(
     assert warehouse.rebuilt() == warehouse.marts()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("newer_first", [True, False])
 def test_the_newest_upload_of_an_event_counts_whichever_came_first(warehouse, newer_first):
     """One uuid redelivered with another ehr_id is one record of the newer upload's patient."""
@@ -169,6 +172,7 @@ def test_an_older_copy_counts_again_when_the_newer_one_goes(warehouse):
     assert_exact(warehouse)
 
 
+@pytest.mark.slow
 def test_late_and_future_records_take_their_place_in_time(warehouse):
     """Order of loading means nothing: history is cut by event time, years ahead or behind."""
     warehouse.load("1.zip", [event(n, n, person("P1", city="A")) for n in (10, 12, 14)])
@@ -202,6 +206,7 @@ def test_equal_values_move_nothing_and_a_b_a_is_three_versions(warehouse):
     assert_exact(warehouse)
 
 
+@pytest.mark.slow
 def test_ties_of_time_break_on_uuid_in_any_order_of_loading(warehouse):
     """Records of one time stand in the order of their uuids, whichever was loaded first."""
     for number, gender, city in ((3, "m", "C"), (1, "f", "A"), (2, "m", "B")):
@@ -215,6 +220,7 @@ def test_ties_of_time_break_on_uuid_in_any_order_of_loading(warehouse):
     assert_exact(warehouse)
 
 
+@pytest.mark.slow
 def test_copies_that_differ_in_nothing_but_their_place_break_on_the_place(warehouse):
     """Equal uploads with other contents break on content, equal contents on source and file."""
     same = event(1, 1, person("P1", city="A"))
@@ -252,6 +258,7 @@ def test_records_without_an_ehr_id_are_one_row_that_can_go(warehouse):
     assert_exact(warehouse)
 
 
+@pytest.mark.slow
 def test_a_column_with_sources_outlives_the_other_sources(warehouse):
     """A web record keeps what the mobile app said last, in one build or in several."""
     for number, (source, city, push) in enumerate(

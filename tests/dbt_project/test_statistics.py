@@ -151,6 +151,7 @@ def test_7_and_30_days_count_a_user_once_and_quiet_days_have_rows(warehouse):
     assert_exact(warehouse)
 
 
+@pytest.mark.slow
 def test_another_source_lengthens_the_quiet_days_of_each(warehouse):
     """The last day is that of all sources: until then a source's windows are told."""
     warehouse.load("1.zip", [event(1, 1, user_id="a")])
@@ -169,6 +170,7 @@ def test_another_source_lengthens_the_quiet_days_of_each(warehouse):
     assert_exact(warehouse)
 
 
+@pytest.mark.slow
 def test_a_late_first_visit_moves_its_user_to_an_older_cohort(warehouse):
     """Sizes and weeks of both cohorts change; when the event goes, the user moves back."""
     warehouse.load(
@@ -206,6 +208,7 @@ def test_a_late_first_visit_moves_its_user_to_an_older_cohort(warehouse):
     assert_exact(warehouse)
 
 
+@pytest.mark.slow
 def test_a_newer_upload_moves_an_event_to_another_user_and_day(warehouse):
     """One uuid with other contents leaves its old day, user and type without a trace."""
     warehouse.load("1.zip", [event(1, 1, user_id="a"), event(2, 2, user_id="b")])
@@ -312,6 +315,7 @@ def test_marks_of_before_the_time_zone_get_its_column(warehouse):
     assert_exact(warehouse)
 
 
+@pytest.mark.slow
 def test_parts_that_are_built_alone_miss_nothing_later(warehouse):
     """Cohorts built between two states of what they read are whole after the next build."""
     warehouse.load("1.zip", [event(1, W, user_id="a"), event(2, W, user_id="b")])

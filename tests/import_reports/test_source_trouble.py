@@ -2,15 +2,18 @@
 
 import os
 import signal
+import socket
 import threading
 
 import psycopg
 import pytest
+from psycopg.sql import SQL
 from raw_loads import query
 from report_databases import Databases, event
 
 from flows.errors import Forbidden, Interrupted, VendorFailed
 from flows.import_reports import import_sources
+from flows.patience import passes
 from flows.report_sources import copy_stream
 from flows.report_sources.shapes import EVENTS, NO_PARTITION, USERS
 from flows.sandbox import prostheses
@@ -251,3 +254,16 @@ def test_a_source_that_hangs_in_the_middle_is_read_anew(large, monkeypatch):
         ),
         ("imported", None),
     ]
+
+
+def test_a_connection_that_ends_without_a_word_is_trouble_that_passes(large):
+    """No server's error comes with it, so that only its kind says that it is worth another try."""
+    with psycopg.connect(large.telemetry) as connection:
+        connection.execute("select 1")
+        blocks = copy_stream.copy_out(connection, SQL("copy telemetry_events to stdout"))
+        next(blocks)
+        with socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+        with pytest.raises(psycopg.OperationalError) as caught:
+            list(blocks)
+    assert passes(caught.value)

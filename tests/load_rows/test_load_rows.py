@@ -161,6 +161,7 @@ def test_a_killed_call_goes_on(url, bucket, file, monkeypatch):
 PEAK = LOAD + "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "json", "ndjson", "parquet"])
 def test_memory_stays_constant(url, bucket, file, form):
     """Ten times the rows take no more memory, but for their ids."""

@@ -36,6 +36,7 @@ def _still_listening(sandbox: Path) -> list[str]:
     return [name for name, port in ports.items() if listens(port)]
 
 
+@pytest.mark.slow
 def test_an_interrupted_demo_leaves_nothing_running(sandbox: Path, dbt_scratch: Path) -> None:
     """SIGINT in mid-pipeline ends the demo with status 130 and without its servers."""
     demo = _start(sandbox, dbt_scratch)
@@ -51,6 +52,7 @@ def test_an_interrupted_demo_leaves_nothing_running(sandbox: Path, dbt_scratch: 
     assert _still_listening(sandbox) == []
 
 
+@pytest.mark.slow
 def test_the_demo_tells_its_story(sandbox: Path, dbt_scratch: Path) -> None:
     """On what an interrupted demo left, the next one goes all the way."""
     demo = _start(sandbox, dbt_scratch)
