@@ -132,6 +132,7 @@ class _Importer:
             # Ahead of the transaction: empty partitions are no half state.
             report_tables.add_months(connection, extent)
             more = SQL("{}::bigint").format(Literal(import_id))
+            received = _Bytes(events.estimate(condition) * _EVENT_BYTES, self.on_progress)
             with connection.transaction():
                 user_changes = self._take(
                     users,
@@ -148,7 +149,7 @@ class _Importer:
                         extent,
                         user_changes,
                         events.rows(condition, more),
-                        self._count_bytes(events.estimate(condition)),
+                        received.count,
                     ),
                 )
                 _demand_all(users, user_changes.read)
@@ -161,6 +162,7 @@ class _Importer:
                     events=event_changes.read,
                     saved_up_to=_saved_up_to(wanted, extent, self._lookback),
                 )
+        received.finish()
         return Imported(
             import_id=import_id,
             wanted=wanted,
@@ -181,15 +183,21 @@ class _Importer:
                 stop = again.broken_rule(error.diag.constraint_name, error.diag.column_name)
             raise stop from None
 
-    def _count_bytes(self, events: int) -> Callable[[int], None]:
-        received = 0
 
-        def count(size: int) -> None:
-            nonlocal received
-            received += size
-            self.on_progress(ImportProgress(received, events * _EVENT_BYTES))
+class _Bytes:
+    """Counts what came, and tells it."""
 
-        return count
+    def __init__(self, expected: int, on_progress: Callable[[ImportProgress], None]) -> None:
+        self._expected = expected
+        self._received = 0
+        self._on_progress = on_progress
+
+    def count(self, size: int) -> None:
+        self._received += size
+        self._on_progress(ImportProgress(self._received, self._expected))
+
+    def finish(self) -> None:
+        self._on_progress(ImportProgress(self._received, None))
 
 
 def _demand_all(table: SourceTable, read: int) -> None:

@@ -6,6 +6,7 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -173,14 +174,21 @@ def count_user(
 def show(report: UserReport, *, show_personal: bool) -> None:
     """The report as a table and as JSON on the run's page."""
     shown = report if show_personal else replace(report, user_name=HIDDEN, user_email=HIDDEN)
+    named = f"{report.user_name}, {report.user_email}: " if show_personal else ""
     total = ProsthesisFigures("all", report.total_events, report.total_duration, None, None)
     create_table_artifact(
         key="user-report",
-        table=[asdict(one) for one in (*report.prostheses, total)],
-        description=f"{shown.user_name}, {shown.user_email}: {report}. Durations are in ms,"
-        " frequencies in Hz.",
+        table=[_rounded(asdict(one)) for one in (*report.prostheses, total)],
+        description=f"{named}{report}. Durations are in ms, frequencies in Hz.",
     )
     create_markdown_artifact(key="user-report-json", markdown=f"```json\n{shown.as_json()}\n```\n")
+
+
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    """A row for people; the result and the JSON have all digits."""
+    return {
+        name: round(value, 3) if isinstance(value, float) else value for name, value in row.items()
+    }
 
 
 def _figures(tables: Tables, user_id: int, span: Span) -> tuple[ProsthesisFigures, ...]:

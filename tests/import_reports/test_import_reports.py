@@ -226,6 +226,19 @@ def test_columns_of_other_types_are_understood(empty_sources, monkeypatch):
     ]  # fmt: skip
 
 
+def test_progress_is_told_to_the_end(databases):
+    """Its last word is that it is done, also of an import of nothing."""
+    told = []
+    import_sources(on_progress=lambda progress: told.append((progress.percent, str(progress))))
+    assert told[-1] == (100.0, "telemetry: 0.0 MB, done")
+    databases.set_users([1])
+    databases.set_events([event(1)])
+    import_sources(on_progress=lambda progress: told.append((progress.percent, str(progress))))
+    assert told[-2][0] < 100
+    assert "MB of about" in told[-2][1]
+    assert told[-1] == (100.0, "telemetry: 0.0 MB, done")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

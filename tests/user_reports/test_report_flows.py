@@ -81,6 +81,7 @@ def test_the_report_of_a_user_is_a_result_a_table_and_json(imported: Databases):
     assert "total_duration" in shown
     assert "ada@example.org" not in shown
     assert "User 1" not in shown
+    assert '"user 1, 2025-01-06 09:30:00 to' in shown
     report_user(1, show_personal=True)
     assert "ada@example.org" in artifacts("user-report")
     assert "User 1" in artifacts("user-report-json")
